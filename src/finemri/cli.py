@@ -1,0 +1,271 @@
+"""What a person types: one dataclass per verb; its run() calls one function.
+
+A verb is imported when it runs, so that ``finemri --help`` answers at once.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+
+import tyro
+from tyro.conf import CascadeSubcommandArgs, DisallowNone, FlagCreatePairsOff, Positional, arg, subcommand
+from tyro.constructors import PrimitiveConstructorSpec
+
+from finemri import __version__
+from finemri.recipes import RECIPES
+from finemri.recipes.recipe import Recipe
+from finemri.refusal import Refusal
+
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
+
+
+def bytes_of(size: str) -> int:
+    """Size in bytes: 4GiB -> 4294967296. Raises ValueError for what is no size."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]I?|)B?", size.strip().upper())
+    if match is None or float(match[1]) == 0:
+        raise ValueError(f"{size!r} is no size of memory; write 4GiB or 800MB")
+    return int(float(match[1]) * UNITS[match[2]])
+
+
+def size_of(count: int) -> str:
+    """The shortest way to write a number of bytes: 4294967296 -> 4GiB."""
+    unit = max((unit for unit in UNITS if count % UNITS[unit] == 0), key=UNITS.__getitem__)
+    return f"{count // UNITS[unit]}{unit.replace('I', 'i')}B"
+
+
+Bytes = Annotated[
+    int,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="SIZE",
+        instance_from_str=lambda words: bytes_of(words[0]),
+        is_instance=lambda value: isinstance(value, int),
+        str_from_instance=lambda count: [size_of(count)],
+    ),
+]
+Names = Annotated[
+    tuple[str, ...],
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="A,B,…",
+        instance_from_str=lambda words: tuple(name for name in words[0].split(",") if name),
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=lambda names: [",".join(names)],
+    ),
+]
+if TYPE_CHECKING:
+    Named = Recipe
+else:  # one subcommand a name on the shelf, its settings as defaults
+    _named = (
+        Annotated[type(r), subcommand(n, default=r, description=r.paper, prefix_name=False)] for n, r in RECIPES.items()
+    )
+    Named = Union[tuple(_named)]  # noqa: UP007
+
+
+@dataclass(frozen=True)
+class Enhance:
+    """Super-resolve a NIfTI file, a DICOM series, or a folder of many."""
+
+    source: Positional[Path]
+    """A .nii or .nii.gz file, a folder with DICOM slices, or a folder of many such."""
+    output: Annotated[Path, arg(aliases=["-o"])]
+    """A .nii or .nii.gz file; any other name becomes a folder: of DICOM slices, or of many results."""
+    scale: Literal[2, 4] | None = None
+    """Fine voxels per coarse voxel along each axis. Default: what the weights were made for, or 2."""
+    weights: str | None = None
+    """A shipped name or a checkpoint's path. Default: what ships for the scale and the style."""
+    style: Literal["faithful", "sharp"] = "faithful"
+    """faithful: nearest to the truth. sharp: looks like the truth, and may invent detail."""
+    method: str | None = None
+    """Any name that `finemri recipes` lists, such as spline, instead of weights."""
+    memory: Bytes = 4 * 2**30
+    """How much working memory tiles may take."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
+    series: str | None = None
+    """Which series of a DICOM folder; `finemri inspect` lists them."""
+    force: bool = False
+    """Replace an output that exists."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.enhance import enhance
+
+        enhance(
+            self.source,
+            self.output,
+            scale=self.scale,
+            weights=self.weights,
+            style=self.style,
+            method=self.method,
+            memory=self.memory,
+            device=self.device,
+            series=self.series,
+            force=self.force,
+        )
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a recipe on a cohort; run it again in the same folder and it goes on where it stopped."""
+
+    recipe: Named
+    cohort: tuple[Path, ...]
+    """Folders of NIfTI files, BIDS, Medical Decathlon (imagesTr), or DICOM folders; one or several."""
+    into: Path
+    """Where checkpoints, the journal and the finished weights go."""
+    shares: tuple[float, ...] = ()
+    """How often each cohort is drawn, relative to the others. Default: equally."""
+    held_out: float = 0.1
+    """Share of the people who are kept for validation, in each cohort of at least ten."""
+    seed: int = 0
+    """The same seed gives the same weights."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """auto: a GPU where there is one."""
+    devices: int | Literal["auto"] = "auto"
+    """How many GPUs; start with torchrun for more than one."""
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    """Arithmetic of the training."""
+    threads: int | None = None
+    """CPU threads. Default: torch's choice."""
+    workers: int = 1
+    """Processes that make patches."""
+    checkpoint_every: int = 200
+    """Rounds between two checkpoints."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.train import train
+
+        weights = train(
+            self.recipe,
+            cohorts=self.cohort,
+            into=self.into,
+            shares=self.shares or None,
+            held_out=self.held_out,
+            seed=self.seed,
+            device=self.device,
+            devices=self.devices,
+            precision=self.precision,
+            threads=self.threads,
+            workers=self.workers,
+            checkpoint_every=self.checkpoint_every,
+        )
+        print(f"Trained: {weights}")
+        print(f"Use it:  finemri enhance SCAN.nii.gz -o FINE.nii.gz --weights {weights}")
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Degrade whole scans, bring them back with every method, and measure: one tidy CSV and the paper's table."""
+
+    cohort: Path
+    """A folder of scans that no method was trained on."""
+    methods: Names
+    """Names that `finemri recipes` lists, or checkpoints' paths, with commas between them."""
+    into: Path
+    """Where the CSV and the table go."""
+    degradation: Literal["blur", "kspace"] = "kspace"
+    """blur: Gaussian, then decimation. kspace: keep the centre of k-space, as a scanner does."""
+    scale: Literal[2, 4] = 2
+    """How much coarser."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.evaluate import evaluate
+
+        evaluate(self.cohort, self.methods, self.degradation, self.scale, self.into)
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Say what a file or folder is, what can be done with it, and what to type next."""
+
+    path: Positional[Path]
+    """A file or a folder."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.inspect import inspect
+
+        print(inspect(self.path))
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """List every method: learned recipes, shipped weights, classical baselines."""
+
+    json: bool = False
+    """As JSON."""
+
+    def run(self) -> None:
+        """Call the shelf."""
+        from finemri.shelf import list_methods
+
+        methods = list_methods()
+        print(json.dumps(methods, indent=2) if self.json else _table(methods))
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Super-resolve a real anatomy that comes with nilearn, and show how much better than a spline it is."""
+
+    into: Path = Path("demo-output")
+    """Where the NIfTI files and the picture go."""
+    device: str = "auto"
+    """cpu, cuda, or auto."""
+    force: bool = False
+    """Replace a demo that is there."""
+
+    def run(self) -> None:
+        """Call the verbs, in a row."""
+        from finemri.demo import demo
+
+        demo(self.into, device=self.device, force=self.force)
+
+
+@dataclass(frozen=True)
+class Command:
+    """Turn coarse MRI into fine MRI, and prove what was done."""
+
+    verb: Annotated[Enhance | Train | Evaluate | Inspect | Recipes | Demo, arg(name="")]
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Parse, run, and answer with an exit code: 0 done, 2 refused, 130 interrupted."""
+    words = sys.argv[1:] if words is None else list(words)
+    if words == ["--version"]:
+        print(f"finemri {__version__}")
+        return 0
+    try:
+        command = tyro.cli(
+            Command, args=words, prog="finemri", config=(CascadeSubcommandArgs, DisallowNone, FlagCreatePairsOff)
+        )
+        command.verb.run()
+    except Refusal as refusal:
+        print(f"finemri: {refusal}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("finemri: interrupted; no half-written file is left behind.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _table(methods: Sequence[dict[str, Any]]) -> str:
+    """One line a method, in columns."""
+    rows = [("NAME", "KIND", "PARAMETERS", "AFTER")]
+    for method in methods:
+        networks = ", ".join(f"{name} {count:,}" for name, count in (method.get("parameters") or {}).items())
+        rows.append((method["name"], method["kind"], networks, method.get("paper") or method.get("recipe") or ""))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        "  ".join(cell.ljust(w) for cell, w in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Who was scanned, who is learnt from, and which examples to learn with."""

@@ -1,0 +1,215 @@
+"""How folders of scans are laid out, and who is in them.
+
+Names tell everything: of the files only cohort.json is read, and of others the four letters that say DICM.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from finemri.cohorts.cohort import Cohort, Subject
+from finemri.refusal import Refusal
+
+NIFTI = (".nii.gz", ".nii")
+DESCRIPTION = "cohort.json"
+LABEL_FOLDER = re.compile(r"label(s|tr|_?maps?|s_.*)?$", re.IGNORECASE)
+LABEL_FILE = re.compile(r"[_-](dseg|aseg|seg|segmentation|labels?|label_?map)$", re.IGNORECASE)
+NO_IMAGE = re.compile(r"_(mask|defacemask|desc-[^_]*_mask)$", re.IGNORECASE)
+PERSON = re.compile(r"(?:^|_)(sub-[A-Za-z0-9]+)")
+NO_PERSON = re.compile(
+    r"(^|[_-])(t1w?|t2w?|pdw?|flair|swi|angio|mprage|mp2rage|unit1"
+    r"|(ses|session|visit|run)[-_]?\d+|(ses|run|acq|rec)-[a-z0-9]+)$",
+    re.IGNORECASE,
+)
+"""What a name says after the person: contrast, visit, run."""
+CHANNEL = re.compile(r"_\d{4}$")
+"""nnU-Net's number of the contrast, after the name of the case."""
+
+
+def find_cohort(path: Path, *, labels: bool = False) -> Cohort:
+    """Who is in a folder, whatever its layout; a single scan or a ``cohort.json`` will do as well.
+
+    Known are: ``cohort.json`` ({"subjects": [{"name": …, "images": […], "labels": […]}]}, paths relative to it); BIDS
+    (sub-*/[ses-*/]anat); Medical Decathlon (imagesTr, labelsTr) and its like (images, labels); a folder of NIfTI files;
+    a folder with one subfolder of NIfTI files or DICOM slices for each person. People behind DICOM folders are counted:
+    subject-001 and so on. ``labels``: the files are label maps, as they are in a folder called labels or label_maps.
+
+    Raises Refusal where nothing is found, where the layout is unknown, and where a person or file stands twice.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise Refusal(f"There is no folder {path}; check the name.")
+    if path.is_file():
+        subjects = _one_file(path)
+    else:
+        subjects = next((read(path) for claims, read in LAYOUTS if claims(path)), [])
+    subjects = [subject for subject in subjects if subject.images or subject.labels]
+    if not subjects:
+        raise Refusal(f"No scan was found in {path}: expected NIfTI, DICOM folders, BIDS, Decathlon or {DESCRIPTION}.")
+    if labels or (path.is_dir() and LABEL_FOLDER.match(path.name)):
+        subjects = [Subject(s.name, (), s.images + s.labels) for s in subjects]
+    return Cohort(tuple(sorted(subjects, key=lambda subject: subject.name)))
+
+
+def _one_file(path: Path) -> list[Subject]:
+    if path.suffix == ".json":
+        return _described(path)
+    if path.name.lower().endswith(NIFTI):
+        return [_subject(_person(path), [path])]
+    return [Subject("subject-001", (path,))] if _says_dicom(path) else []
+
+
+def _described(path: Path) -> list[Subject]:
+    """Read cohort.json."""
+    path = path / DESCRIPTION if path.is_dir() else path
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["subjects"]
+        return [Subject(_text(e["name"]), _listed(e, "images", path), _listed(e, "labels", path)) for e in entries]
+    except Refusal:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Refusal(
+            f'{path} does not describe a cohort; write {{"subjects": [{{"name": "a", "images": ["a.nii.gz"]}}]}}.'
+        ) from error
+
+
+def _listed(entry: dict[str, Any], key: str, path: Path) -> tuple[Path, ...]:
+    """Paths of an entry, all of which exist."""
+    if isinstance(entry.get(key, []), str):
+        raise TypeError(f"{key} is a list")
+    paths = tuple(path.parent / _text(name) for name in entry.get(key, []))
+    missing = sum(not p.exists() for p in paths)
+    if missing:
+        raise Refusal(
+            f"{path} lists {missing} {key} of one subject that do not exist; write paths relative to its own folder."
+        )
+    return paths
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("a name is a text")
+    return value
+
+
+def _bids(path: Path) -> list[Subject]:
+    """sub-*/[ses-*/]anat; people without a structural scan are left out."""
+    subjects = []
+    for folder in _folders(path, "sub-*"):
+        files = [*_scans(folder / "anat"), *(f for visit in _folders(folder, "ses-*") for f in _scans(visit / "anat"))]
+        if files:
+            subjects.append(_subject(folder.name, files))
+    return subjects
+
+
+def _is_bids(path: Path) -> bool:
+    return any((folder / "anat").is_dir() or _folders(folder, "ses-*") for folder in _folders(path, "sub-*"))
+
+
+def _paired(path: Path) -> list[Subject]:
+    """Images in one folder, label maps under the same names in another."""
+    images, labels = next((path / i, path / k) for i, k in PAIRED if (path / i).is_dir())
+    maps = _by_person(_scans(labels))
+    people: dict[str, list[Path]] = {}
+    for name, files in _by_person(_scans(images)).items():
+        case = CHANNEL.sub("", name)
+        people.setdefault(case if case in maps and name not in maps else name, []).extend(files)
+    return [Subject(name, tuple(people.get(name, ())), tuple(maps.get(name, ()))) for name in {**people, **maps}]
+
+
+def _flat(path: Path) -> list[Subject]:
+    """NIfTI files side by side; a name like sub-01_ses-2_T1w belongs to sub-01."""
+    return [_subject(name, files) for name, files in _by_person(_scans(path)).items()]
+
+
+def _folder_each(path: Path) -> list[Subject]:
+    """One subfolder a person, with NIfTI files or DICOM slices anywhere below."""
+    if _scans(path) or _is_slices(path):
+        raise Refusal(f"{path} mixes scans and folders of scans; say who is who in a {DESCRIPTION}.")
+    subjects = []
+    for number, folder in enumerate(_folders(path), start=1):
+        inside = [folder, *sorted(f for f in folder.rglob("*") if f.is_dir() and not _hidden(f))]
+        slices = [f for f in inside if _is_slices(f)]
+        files = [file for f in inside for file in _scans(f)]
+        if slices or files:
+            found = _subject(f"subject-{number:03d}" if slices else folder.name, files)
+            subjects.append(Subject(found.name, (*found.images, *slices), found.labels))
+    return subjects
+
+
+def _one_dicom(path: Path) -> list[Subject]:
+    return [Subject("subject-001", (path,))]
+
+
+def _subject(name: str, files: Iterable[Path]) -> Subject:
+    """Tell label maps by their names; masks are neither label maps nor images."""
+    files = [file for file in files if not NO_IMAGE.search(_stem(file))]
+    labels = tuple(file for file in files if LABEL_FILE.search(_stem(file)))
+    return Subject(name, tuple(file for file in files if file not in labels), labels)
+
+
+def _by_person(files: Iterable[Path]) -> dict[str, list[Path]]:
+    people: dict[str, list[Path]] = {}
+    for file in files:
+        people.setdefault(_person(file), []).append(file)
+    return people
+
+
+def _person(file: Path) -> str:
+    """Whose scan this is: the BIDS entity, or what is left of the name without contrast, visit and the like."""
+    entity = PERSON.search(_stem(file))
+    if entity:
+        return entity[1]
+    name = LABEL_FILE.sub("", _stem(file))
+    while NO_PERSON.search(name):
+        name = NO_PERSON.sub("", name)
+    return name or file.resolve().parent.name
+
+
+def _stem(file: Path) -> str:
+    return next((file.name[: -len(end)] for end in NIFTI if file.name.lower().endswith(end)), file.stem)
+
+
+def _scans(folder: Path) -> list[Path]:
+    """NIfTI files of a folder, without what macOS leaves behind (._name)."""
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [f for f in files if f.name.lower().endswith(NIFTI) and not _hidden(f) and f.is_file()]
+
+
+def _folders(path: Path, pattern: str = "*") -> list[Path]:
+    return sorted(f for f in path.glob(pattern) if f.is_dir() and not _hidden(f))
+
+
+def _hidden(path: Path) -> bool:
+    return path.name.startswith(".")
+
+
+def _is_slices(folder: Path) -> bool:
+    """Does one of the first files say DICM? Slices often have no suffix."""
+    files = (f for f in sorted(folder.iterdir()) if f.is_file() and not _hidden(f) and f.name.upper() != "DICOMDIR")
+    return any(_says_dicom(file) for file, _ in zip(files, range(5), strict=False))
+
+
+def _says_dicom(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+PAIRED = (("imagesTr", "labelsTr"), ("images", "labels"))
+LAYOUTS: tuple[tuple[Callable[[Path], bool], Callable[[Path], list[Subject]]], ...] = (
+    (lambda path: (path / DESCRIPTION).is_file(), _described),
+    (_is_bids, _bids),
+    (lambda path: any((path / images).is_dir() for images, _ in PAIRED), _paired),
+    (lambda path: bool(_scans(path)) and not _holds_scans(path), _flat),
+    (lambda path: _is_slices(path) and not _holds_scans(path), _one_dicom),
+    (lambda path: _holds_scans(path), _folder_each),
+)
+"""Is it yours? Then read it. The first that claims a folder reads it."""
+
+
+def _holds_scans(path: Path) -> bool:
+    """Are there scans in the folders below?"""
+    below = (f for f in path.rglob("*") if f.is_dir() and not _hidden(f))
+    return any(_scans(f) or _is_slices(f) for f in below)

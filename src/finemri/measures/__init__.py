@@ -1,0 +1,68 @@
+"""How an image is judged, and the shelf of measures: each by name, with what its number means."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+from finemri.measures.contract import Contract, Region
+from finemri.measures.fidelity import Inside, Scan, gradient_energy, hfen, nmse, psnr, ssim
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A function of two images, and what has to be said about its number."""
+
+    function: Callable[..., float]
+    """(image, reference, mask), and ``peak`` or ``axis`` where it needs them."""
+    title: str
+    """For the head of a table."""
+    best: float
+    """Its value where both images are the same."""
+    better: Literal["higher", "lower", "nearer"]
+    """Nearer: to ``best``, from either side."""
+    needs: frozenset[str] = field(default_factory=frozenset)
+    """Of "peak" and "axis"."""
+    window: str | None = None
+    """As the contract has it."""
+    aggregation: str = "per volume: sums over the voxels"
+    """As the contract has it."""
+
+    def __call__(self, image: Scan, reference: Scan, mask: Inside | None, *, peak: float, axis: int) -> float:
+        """Judge; ``peak`` is the range of the data and ``axis`` the one that slices lie across."""
+        offered: dict[str, Any] = {"peak": peak, "axis": axis}
+        return self.function(image, reference, mask, **{key: offered[key] for key in sorted(self.needs)})
+
+
+def contract_of(name: str, *, mask: Region, peak: float, crop: str) -> Contract:
+    """The contract of a measure of the shelf whose peak is the reference's range and whose slices are axial."""
+    measure = MEASURES[name]
+    ranged = "peak" in measure.needs
+    return Contract(
+        measure=name,
+        mask=mask,
+        range=peak if ranged else None,
+        range_from="reference: max - min over the full field" if ranged else None,
+        dimension="axial slices" if "axis" in measure.needs else "3D",
+        window=measure.window,
+        aggregation=measure.aggregation,
+        crop=crop,
+    )
+
+
+_MAP = "per volume: mean of the map, without the border of half a window"
+_GAUSSIAN = "gaussian, sigma 1.5, 11 voxels; population covariance; K 0.01, 0.03"
+_UNIFORM = "uniform, 7 voxels; sample covariance; K 0.01, 0.03"
+_UNIFORM_SSIM = partial(ssim, window="uniform")
+_PEAK, _SLICES = frozenset({"peak"}), frozenset({"peak", "axis"})
+
+MEASURES: dict[str, Measure] = {
+    "psnr": Measure(psnr, "PSNR / dB", float("inf"), "higher", _PEAK),
+    "ssim": Measure(ssim, "SSIM", 1.0, "higher", _PEAK, _GAUSSIAN, _MAP),
+    "ssim-uniform": Measure(_UNIFORM_SSIM, "SSIM (uniform 7³)", 1.0, "higher", _PEAK, _UNIFORM, _MAP),
+    "ssim-slices": Measure(ssim, "SSIM (slices)", 1.0, "higher", _SLICES, _GAUSSIAN, _MAP),
+    "ssim-slices-uniform": Measure(_UNIFORM_SSIM, "SSIM (slices, uniform 7²)", 1.0, "higher", _SLICES, _UNIFORM, _MAP),
+    "nmse": Measure(nmse, "NMSE", 0.0, "lower"),
+    "hfen": Measure(hfen, "HFEN", 0.0, "lower", window="Laplacian of Gaussian, 15 voxels, sigma 1.5"),
+    "gradient-energy": Measure(gradient_energy, "gradient energy", 1.0, "nearer"),
+}

@@ -1,0 +1,195 @@
+"""Fidelity: how near an image x is to the truth y.
+
+Both have one shape (i, j, k) and the same unit; a ``mask`` of that shape says which voxels count, None means all. Sums
+are float64 and run slab by slab, so a large scan needs little memory. The range of the data never comes from the image
+that is judged. Every measure raises Refusal for shapes that differ, an empty mask, values that are not finite, and a
+reference that makes the number undefined.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+from scipy import ndimage
+
+from finemri.refusal import Refusal
+
+Scan = Float[np.ndarray, "_ _ _"]
+Inside = Bool[np.ndarray, "_ _ _"]
+Slab = Float64[np.ndarray, "_ _ _"]
+Window = Literal["gaussian", "uniform"]
+
+SLAB = 2**22
+"""Voxels in a slab: 32 MiB of float64 for each array that a measure needs."""
+
+
+def reference_range(reference: Scan) -> float:
+    """L = max y − min y over the full field: the peak of PSNR and the range of SSIM unless another is given."""
+    return float(reference.max()) - float(reference.min())
+
+
+def psnr(image: Scan, reference: Scan, mask: Inside | None = None, *, peak: float | None = None) -> float:
+    """10 log₁₀(L² / mean (x − y)²) in dB; infinite where both are the same. Higher is better."""
+    L = _range(reference, peak)
+    error = count = 0.0
+    for x, y, inside, own in _slabs(image, reference, mask):
+        error += float(((x - y)[own][inside] ** 2).sum())
+        count += int(inside.sum())
+    return math.inf if error == 0 else 10 * math.log10(L**2 * count / error)
+
+
+def nmse(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
+    """Σ (x − y)² / Σ y²: 0 is best, no unit (as fastMRI has it: Zbontar et al., 2018)."""
+    error = power = 0.0
+    for x, y, inside, own in _slabs(image, reference, mask):
+        error += float(((x - y)[own][inside] ** 2).sum())
+        power += float((y[own][inside] ** 2).sum())
+    return _ratio(error, power, "0")
+
+
+def ssim(
+    image: Scan,
+    reference: Scan,
+    mask: Inside | None = None,
+    *,
+    peak: float | None = None,
+    window: Window = "gaussian",
+    axis: int | None = None,
+) -> float:
+    """Mean of (2 μ_x μ_y + c₁)(2 σ_xy + c₂) / ((μ_x² + μ_y² + c₁)(σ_x² + σ_y² + c₂)); 1 is best (Wang et al., 2004).
+
+    c₁ = (0.01 L)², c₂ = (0.03 L)². Moments over a window: "gaussian", σ = 1.5 cut at 11 voxels, as Wang has it; or
+    "uniform", 7 voxels and sample covariance, as Sanchez & Vilaplana (2018) have it. In 3D, or slice by slice across
+    ``axis``. The mean runs over the mask, without the border where the window would leave the image. Also raises
+    Refusal for an axis shorter than the window.
+    """
+    L = _range(reference, peak)
+    smooth, radius, ndim = _WINDOWS[window], _RADIUS[window], 3 if axis is None else 2
+    axes = (0, 1, 2)[3 - ndim :]
+    if axis is not None:
+        image, reference = np.moveaxis(image, axis, 0), np.moveaxis(reference, axis, 0)
+        mask = None if mask is None else np.moveaxis(mask, axis, 0)
+    if min(reference.shape[a] for a in axes) <= 2 * radius:
+        raise Refusal(f"This SSIM needs {2 * radius + 1} voxels along each axis of its window; the image is {reference.shape}.")
+    taps = (2 * radius + 1) ** ndim
+    unbiased = taps / (taps - 1) if window == "uniform" else 1.0
+    whole = np.zeros(reference.shape, dtype=bool)
+    whole[tuple(slice(radius, -radius) if a in axes else slice(None) for a in range(3))] = True
+    mask = whole if mask is None else whole & mask
+    total = count = 0.0
+    for x, y, inside, own in _slabs(image, reference, mask, radius if axis is None else 0):
+        total += float(_similarity(x, y, L, lambda z: smooth(z, axes), unbiased)[own][inside].sum())
+        count += int(inside.sum())
+    return total / count
+
+
+def hfen(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
+    """‖h∗x − h∗y‖₂ / ‖h∗y‖₂, h the Laplacian of a Gaussian, 15³ voxels, σ = 1.5: 0 is best, no unit.
+
+    High-frequency error norm (Ravishankar & Bresler, 2011), in 3D and relative to the truth. Mirrored beyond the edges.
+    """
+    error = power = 0.0
+    for x, y, inside, own in _slabs(image, reference, mask, 7):
+        error += float((_laplacian(x - y)[own][inside] ** 2).sum())
+        power += float((_laplacian(y)[own][inside] ** 2).sum())
+    return math.sqrt(_ratio(error, power, "flat"))
+
+
+def gradient_energy(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
+    """Σ |∇x|² / Σ |∇y|², forward differences between neighbours that both lie in the mask: 1 is best, below is blurred.
+
+    No unit. It says how sharp an image is, not whether its edges are true: read it beside HFEN.
+    """
+    _check(image, reference, mask)
+    return _ratio(_energy(image, mask), _energy(reference, mask), "flat")
+
+
+def _check(image: Scan, reference: Scan, mask: Inside | None) -> None:
+    if image.shape != reference.shape or (mask is not None and mask.shape != reference.shape):
+        raise Refusal(f"Only images on one grid compare, not {image.shape} with {reference.shape}; resample one of them.")
+    if mask is not None and not mask.any():
+        raise Refusal("The mask is empty (or lies in the border that the window needs), so there is nothing to measure.")
+    for voxels, name in ((image, "image"), (reference, "reference")):
+        if not all(np.isfinite(plane).all() for plane in voxels):  # plane by plane: a mask of everything would be large
+            raise Refusal(f"The {name} holds voxels that are not finite (NaN or Inf), so no measure of it means anything.")
+
+
+def _slabs(
+    image: Scan, reference: Scan, mask: Inside | None, halo: int = 0
+) -> Iterator[tuple[Slab, Slab, Inside, slice]]:
+    """Slabs along the first axis with ``halo`` more planes where there are some; the mask and the place of a slab's own."""
+    _check(image, reference, mask)
+    size = reference.shape[0]
+    depth = max(1, SLAB // (reference.shape[1] * reference.shape[2]))
+    for start in range(0, size, depth):
+        stop = min(start + depth, size)
+        low, high = max(0, start - halo), min(size, stop + halo)
+        x, y = (voxels[low:high].astype(np.float64) for voxels in (image, reference))
+        inside = np.ones((stop - start, *reference.shape[1:]), dtype=bool) if mask is None else mask[start:stop]
+        if inside.any():
+            yield x, y, inside, slice(start - low, stop - low)
+
+
+def _range(reference: Scan, peak: float | None) -> float:
+    L = reference_range(reference) if peak is None else peak
+    if not (math.isfinite(L) and L > 0):
+        raise Refusal(f"The range of the data must be a positive number, not {L}; is the reference constant?")
+    return L
+
+
+def _ratio(error: float, power: float, what: str) -> float:
+    if power == 0:
+        raise Refusal(f"The reference is {what} wherever it is measured, so nothing can be related to it.")
+    return error / power
+
+
+def _similarity(x: Slab, y: Slab, L: float, smooth: Callable[[Slab], Slab], unbiased: float) -> Slab:
+    c1, c2 = (0.01 * L) ** 2, (0.03 * L) ** 2
+    mx, my = smooth(x), smooth(y)
+    power = unbiased * (smooth(x * x + y * y) - mx * mx - my * my)  # σ_x² + σ_y²: only their sum is needed
+    product = unbiased * (smooth(x * y) - mx * my)
+    similarity: Slab = (2 * mx * my + c1) * (2 * product + c2) / ((mx * mx + my * my + c1) * (power + c2))
+    return similarity
+
+
+def _gaussian_window(voxels: Slab, axes: tuple[int, ...]) -> Slab:
+    smoothed: Slab = ndimage.gaussian_filter(voxels, 1.5, radius=5, axes=axes)
+    return smoothed
+
+
+def _uniform_window(voxels: Slab, axes: tuple[int, ...]) -> Slab:
+    smoothed: Slab = ndimage.uniform_filter(voxels, 7, axes=axes)
+    return smoothed
+
+
+_WINDOWS: dict[str, Any] = {"gaussian": _gaussian_window, "uniform": _uniform_window}
+_RADIUS = {"gaussian": 5, "uniform": 3}
+
+
+def _laplacian(voxels: Slab, sigma: float = 1.5, radius: int = 7) -> Slab:
+    """h∗x with h = Σ_a (a²/σ⁴ − 1/σ²) g: one second derivative an axis, each made to ignore constants exactly."""
+    at = np.arange(-radius, radius + 1, dtype=np.float64)
+    g = np.exp(-(at**2) / (2 * sigma**2))
+    g /= g.sum()
+    second = (at**2 / sigma**4 - 1 / sigma**2) * g
+    second -= second.sum() * g
+    total: Slab = np.zeros_like(voxels)
+    for curved in range(3):
+        term = voxels
+        for axis in range(3):
+            term = ndimage.correlate1d(term, second if axis == curved else g, axis=axis, mode="reflect")
+        total += term
+    return total
+
+
+def _energy(voxels: Scan, mask: Inside | None) -> float:
+    energy = 0.0
+    for axis in range(3):
+        planes = np.moveaxis(voxels, axis, 0)
+        inside = None if mask is None else np.moveaxis(mask, axis, 0)
+        for n in range(len(planes) - 1):
+            step = planes[n + 1].astype(np.float64) - planes[n]
+            energy += float((step**2).sum() if inside is None else (step[inside[n] & inside[n + 1]] ** 2).sum())
+    return energy

@@ -1,0 +1,1 @@
+"""What a scanner does to tissue: degradation, noise, contrast."""

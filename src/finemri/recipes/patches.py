@@ -1,0 +1,60 @@
+"""How cohorts become examples: one kind of patches a cohort, drawn in the shares that the user gave."""
+
+from collections.abc import Sequence
+
+from finemri.cohorts.cohort import Cohort
+from finemri.cohorts.examples import Examples, Mixture, SyntheticPatches, VolumePatches
+from finemri.physics.degradation import Degradation
+from finemri.refusal import Refusal
+from finemri.volumes.files import open_volume
+
+
+def patches_of_cohorts(
+    cohorts: Sequence[Cohort],
+    shares: Sequence[float],
+    *,
+    degradations: Sequence[Degradation],
+    patch: tuple[int, int, int],
+    seed: int,
+    noise: tuple[float, float],
+    contrast_jitter: bool,
+    zoom: tuple[float, float],
+    normaliser: str,
+) -> Examples:
+    """Real patches where a cohort has images, synthetic ones where it has label maps alone.
+
+    Raises Refusal where a cohort has neither, or shares and cohorts do not match.
+    """
+    if len(shares) != len(cohorts):
+        raise Refusal(f"{len(cohorts)} cohorts need as many shares, not {len(shares)}.")
+    kinds: list[Examples] = []
+    for number, cohort in enumerate(cohorts):
+        own_seed = seed * 1000 + number
+        images = [path for subject in cohort.subjects for path in subject.images]
+        labels = [path for subject in cohort.subjects for path in subject.labels]
+        if images:
+            kinds.append(
+                VolumePatches(
+                    (open_volume(path).voxels for path in images),
+                    degradations=degradations,
+                    patch=patch,
+                    seed=own_seed,
+                    noise=noise,
+                    contrast_jitter=contrast_jitter,
+                    zoom=zoom,
+                    normaliser=normaliser,
+                )
+            )
+        elif labels:
+            kinds.append(
+                SyntheticPatches(
+                    (open_volume(path).voxels for path in labels),
+                    degradations=degradations,
+                    patch=patch,
+                    seed=own_seed,
+                    noise=noise,
+                )
+            )
+        else:
+            raise Refusal("A cohort without a single image or label map teaches nothing; check the folder.")
+    return Mixture(kinds, shares, seed)

@@ -1,0 +1,101 @@
+"""The verb train: a recipe and cohorts become weights."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finemri.recipes import RECIPES, Recipe, describe
+from finemri.refusal import Refusal
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from finemri.cohorts.cohort import Cohort
+    from finemri.cohorts.examples import Examples
+
+
+def train(
+    recipe: Recipe,
+    *,
+    cohorts: Sequence[Path],
+    into: Path,
+    shares: Sequence[float] | None = None,
+    held_out: float = 0.1,
+    seed: int = 0,
+    device: str = "auto",
+    devices: int | str = "auto",
+    precision: str = "bf16-mixed",
+    threads: int | None = None,
+    workers: int = 1,
+    checkpoint_every: int = 200,
+) -> Path:
+    """Play the recipe's stages on patches of the cohorts; returns the last stage's weights. Run again, it resumes.
+
+    ``held_out`` is the share of people, in each cohort of at least ten, who are kept for validation: the split is by
+    person and stored in ``into/split.json``. ``shares``: how often each cohort is drawn, equally unless told.
+    Raises Refusal for cohorts, settings or a directory that do not fit; TrainingDiverged where a loss is not finite.
+    """
+    import torch
+    from lightning_fabric import Fabric
+
+    from finemri import __version__
+    from finemri.cohorts.layouts import find_cohort
+    from finemri.training.loop import play
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    found = [find_cohort(path) for path in cohorts]
+    if not found:
+        raise Refusal("A training needs at least one cohort; give its folder with --cohort.")
+    shares = [1.0] * len(found) if shares is None else list(shares)
+    learning, watching = _split(found, held_out, seed, into)
+    fabric = Fabric(accelerator=device, devices=devices if device != "cpu" else 1, precision=precision)  # type: ignore[arg-type]
+    fabric.launch()
+    fabric.seed_everything(seed, verbose=False)
+    examples = recipe.examples(learning, shares, seed)
+    header = {
+        **describe(_name(recipe), recipe),
+        "finemri": __version__,
+        "seed": seed,
+        "shares": shares,
+        "precision": precision,
+        "people": [len(cohort.subjects) for cohort in learning],
+    }
+    return play(
+        recipe.stages(recipe.generator(), examples),
+        fabric=fabric,
+        directory=into,
+        header=header,
+        seed=seed,
+        workers=workers,
+        every=checkpoint_every,
+        validate=_validation(recipe, watching, seed) if watching else None,
+    )
+
+
+def _name(recipe: Recipe) -> str:
+    """The shelf's name of these settings, or of the recipe's class where they are the user's own."""
+    return next((name for name, known in RECIPES.items() if known == recipe), type(recipe).__name__)
+
+
+def _split(cohorts: "Sequence[Cohort]", held_out: float, seed: int, into: Path) -> "tuple[list[Cohort], list[Cohort]]":
+    """Each cohort without those held out, and those held out; written down, by person."""
+    from finemri.cohorts.split import split
+
+    raise NotImplementedError
+
+
+def _validation(recipe: Recipe, cohorts: "Sequence[Cohort]", seed: int, count: int = 16) -> "Callable[[nn.Module], dict[str, float]]":
+    """PSNR over the same few patches of the people held out, peak 1 in normalised units."""
+    import torch
+
+    examples = recipe.examples(cohorts, [1.0] * len(cohorts), seed + 1)
+    batch = [examples[n] for n in range(count)]
+    coarse, fine = (torch.stack([example[key] for example in batch]) for key in ("coarse", "fine"))
+
+    def validate(generator: "nn.Module") -> dict[str, float]:
+        made = generator(coarse.to(next(generator.parameters()).device)).float().cpu()
+        return {"psnr": float(-10 * torch.log10((made - fine).square().mean(dim=(1, 2, 3, 4))).mean())}
+
+    return validate

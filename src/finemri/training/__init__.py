@@ -1,0 +1,1 @@
+"""How learning proceeds: players, games, stages. Knows torch and lightning-fabric, and nothing of MRI."""

@@ -1,0 +1,1 @@
+"""A scan, as files and as voxels."""
