@@ -16,7 +16,7 @@ from finemri.refusal import Refusal
 def parsed(monkeypatch: pytest.MonkeyPatch, verb: type, *words: str) -> Any:
     """What main makes of ``words``, without running it."""
     seen: list[Any] = []
-    monkeypatch.setattr(verb, "run", seen.append)
+    monkeypatch.setattr(verb, "run", lambda self: seen.append(self))
     assert cli.main(words) == 0
     return seen[0]
 
@@ -35,7 +35,14 @@ def test_help_names_every_verb_and_loads_no_torch() -> None:
 
 @pytest.mark.parametrize(
     ("size", "count"),
-    [("4GiB", 4 * 2**30), ("800MB", 800_000_000), ("1.5 gib", 3 * 2**29), ("512KiB", 2**19), ("4096", 4096), ("2G", 2 * 10**9)],
+    [
+        ("4GiB", 4 * 2**30),
+        ("800MB", 800_000_000),
+        ("1.5 gib", 3 * 2**29),
+        ("512KiB", 2**19),
+        ("4096", 4096),
+        ("2G", 2 * 10**9),
+    ],
 )
 def test_memory_is_read_as_people_write_it(size: str, count: int) -> None:
     assert cli.bytes_of(size) == count

@@ -163,22 +163,46 @@ class Train:
 class Evaluate:
     """Degrade whole scans, bring them back with every method, and measure: one tidy CSV and the paper's table."""
 
-    cohort: Path
-    """A folder of scans that no method was trained on."""
+    cohort: tuple[Path, ...]
+    """Folders of scans that no method was trained on."""
     methods: Names
     """Names that `finemri recipes` lists, or checkpoints' paths, with commas between them."""
     into: Path
-    """Where the CSV and the table go."""
-    degradation: Literal["blur", "kspace"] = "kspace"
+    """Where the CSV and the tables go. Run again, it goes on where it stopped."""
+    degradation: Literal["blur", "kspace"]
     """blur: Gaussian, then decimation. kspace: keep the centre of k-space, as a scanner does."""
     scale: Literal[2, 4] = 2
     """How much coarser."""
+    noise: float = 0.0
+    """Rician noise on the coarse scan: σ as a share of the brightest tissue."""
+    seed: int = 0
+    """The same seed draws the same noise."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
+    memory: Bytes = 4 * 2**30
+    """How much working memory tiles may take."""
+    save_images: bool = False
+    """Keep every image in INTO/images."""
+    force: bool = False
+    """Start afresh where the folder holds results of other settings."""
 
     def run(self) -> None:
         """Call the verb."""
         from finemri.evaluate import evaluate
 
-        evaluate(self.cohort, self.methods, self.degradation, self.scale, self.into)
+        evaluate(
+            self.cohort,
+            self.methods,
+            degradation=self.degradation,
+            scale=self.scale,
+            noise=self.noise,
+            into=self.into,
+            device=self.device,
+            memory=self.memory,
+            force=self.force,
+            seed=self.seed,
+            save_images=self.save_images,
+        )
 
 
 @dataclass(frozen=True)

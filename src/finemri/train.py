@@ -1,12 +1,14 @@
 """The verb train: a recipe and cohorts become weights."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finemri.recipes import RECIPES, Recipe, describe
 from finemri.refusal import Refusal
+
+FEWEST = 10
+"""People that a cohort must have before some of them are held out."""
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,8 +34,8 @@ def train(
 ) -> Path:
     """Play the recipe's stages on patches of the cohorts; returns the last stage's weights. Run again, it resumes.
 
-    ``held_out`` is the share of people, in each cohort of at least ten, who are kept for validation: the split is by
-    person and stored in ``into/split.json``. ``shares``: how often each cohort is drawn, equally unless told.
+    ``held_out`` is the share of people, in each cohort of at least ten people, who are kept for validation: the split is by
+    person and stored in ``into/split-1.json`` …. ``shares``: how often each cohort is drawn, equally unless told.
     Raises Refusal for cohorts, settings or a directory that do not fit; TrainingDiverged where a loss is not finite.
     """
     import torch
@@ -59,8 +61,9 @@ def train(
         "finemri": __version__,
         "seed": seed,
         "shares": shares,
+        "held_out": held_out,
         "precision": precision,
-        "people": [len(cohort.subjects) for cohort in learning],
+        "people": [len(cohort) for cohort in learning],
     }
     return play(
         recipe.stages(recipe.generator(), examples),
@@ -80,10 +83,24 @@ def _name(recipe: Recipe) -> str:
 
 
 def _split(cohorts: "Sequence[Cohort]", held_out: float, seed: int, into: Path) -> "tuple[list[Cohort], list[Cohort]]":
-    """Each cohort without those held out, and those held out; written down, by person."""
-    from finemri.cohorts.split import split
+    """Each cohort without the people held out, and the people held out; written down once and kept by every resume."""
+    from finemri.cohorts.split import Split, split
 
-    raise NotImplementedError
+    into.mkdir(parents=True, exist_ok=True)
+    learning, watching = [], []
+    for number, cohort in enumerate(cohorts, start=1):
+        path = into / f"split-{number}.json"
+        if path.is_file():
+            dealt = Split.load(path)
+        else:
+            enough = held_out > 0 and len(cohort) >= FEWEST
+            dealt = split(cohort, (1 - held_out, held_out, 0.0), seed) if enough else Split(tuple(cohort.names))
+            dealt.save(path)
+        train, validation, _ = dealt.of(cohort)
+        learning.append(train)
+        if len(validation):
+            watching.append(validation)
+    return learning, watching
 
 
 def _validation(recipe: Recipe, cohorts: "Sequence[Cohort]", seed: int, count: int = 16) -> "Callable[[nn.Module], dict[str, float]]":

@@ -1,13 +1,18 @@
-"""Interpolation: what every learned method must beat. The grid is cell-centred: output voxel i reads at (i + ½)/s − ½."""
+"""Interpolation: what every learned method must beat. Cell-centred: output voxel i reads at (i + ½)/s − ½."""
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from finemri.refusal import Refusal
-from finemri.shapes import Voxels
+from finemri.shapes import FineVoxels, Voxels
 from finemri.volumes.grid import spline_resize
 
 _REACH = {0: 1, 1: 2, 3: 16}
 """Input voxels. A cubic B-spline's coefficients look at the whole axis, but fall by 0.268 a voxel: 7e-10 after 16."""
+
+MIRRORED = 12
+"""SciPy's coefficients are wrong by up to 6e-4 on axes shorter than about ten voxels: these are mirrored beforehand."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,9 @@ class Interpolation:
 
     def __post_init__(self) -> None:
         if self.factor < 1 or self.order not in _REACH:
-            raise Refusal(f"Interpolation takes a factor from 1 upwards and order 0, 1 or 3, not {self.factor}, {self.order}.")
+            raise Refusal(
+                f"Interpolation takes a factor of at least 1 and order 0, 1 or 3, not {self.factor}, {self.order}."
+            )
 
     @property
     def scale(self) -> tuple[int, int, int]:
@@ -46,5 +53,10 @@ class Interpolation:
     def normaliser(self) -> str:
         return "none"
 
-    def __call__(self, image: Voxels) -> Voxels:
-        return spline_resize(image, self.scale, self.order)
+    def __call__(self, image: Voxels) -> FineVoxels:
+        pad = [MIRRORED if n < MIRRORED else 0 for n in image.shape]
+        if self.order < 2 or not any(pad):
+            return spline_resize(image, self.scale, self.order)
+        fine = spline_resize(np.pad(image, [(p, p) for p in pad], mode="symmetric"), self.scale, self.order)
+        own = tuple(slice(p * s, (p + n) * s) for p, n, s in zip(pad, image.shape, self.scale, strict=True))
+        return np.ascontiguousarray(fine[own])

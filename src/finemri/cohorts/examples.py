@@ -5,7 +5,7 @@ Example n is a pure function of (seed, n), so a resumed training continues at n.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypedDict, Unpack
+from typing import Protocol, TypedDict, Unpack, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,9 +17,10 @@ from finemri.physics.degradation import Degradation, KSpaceTruncation, add_gauss
 from finemri.refusal import Refusal
 from finemri.volumes.intensity import NORMALISERS
 
-Patch = Float32[Tensor, "1 i j k"]
+Patch = Float32[Tensor, "1 _ _ _"]
 
 
+@runtime_checkable
 class Examples(Protocol):
     """An endless row of examples."""
 
@@ -30,7 +31,7 @@ class Examples(Protocol):
 class Settings(TypedDict, total=False):
     """The settings that every kind of patches shares; see Patches."""
 
-    weights: Sequence[float] | None
+    weights: Sequence[float | int] | None
     noise: tuple[float, float]
     normaliser: str
     contrast_jitter: bool
@@ -52,7 +53,7 @@ class Patches:
     patch: int | tuple[int, int, int]
     """Size in coarse voxels."""
     seed: int
-    weights: Sequence[float] | None = None
+    weights: Sequence[float | int] | None = None
     """How often each degradation is drawn, relative to the others; None: equally often."""
     noise: tuple[float, float] = (0.0, 0.0)
     """Lowest and highest σ of the noise of the coarse image, in the normaliser's units.
@@ -141,7 +142,7 @@ class Patches:
 
 
 class VolumePatches(Patches):
-    """Patches of real volumes: arrays (i, j, k) in any unit, each normalised as a whole. ``zoom``: see VolumeRegions."""
+    """Patches of real volumes: arrays (i, j, k) in any unit, each normalised as a whole. ``zoom``: VolumeRegions."""
 
     def __init__(
         self,
@@ -186,7 +187,7 @@ class Mixture:
     Raises Refusal where weights and examples do not match.
     """
 
-    def __init__(self, examples: Sequence[Examples], weights: Sequence[float], seed: int) -> None:
+    def __init__(self, examples: Sequence[Examples], weights: Sequence[float | int], seed: int) -> None:
         if not examples or len(examples) != len(weights) or min(weights) < 0 or sum(weights) <= 0:
             raise Refusal(
                 f"{len(examples)} kinds of examples need as many weights, none of them negative, not {list(weights)}."

@@ -41,16 +41,17 @@ def find_cohort(path: Path, *, labels: bool = False) -> Cohort:
     path = Path(path)
     if not path.exists():
         raise Refusal(f"There is no folder {path}; check the name.")
-    if path.is_file():
-        subjects = _one_file(path)
-    else:
-        subjects = next((read(path) for claims, read in LAYOUTS if claims(path)), [])
-    subjects = [subject for subject in subjects if subject.images or subject.labels]
+    read = _one_file if path.is_file() else next((read for claims, read in LAYOUTS if claims(path)), _nobody)
+    subjects = [subject for subject in read(path) if subject.images or subject.labels]
     if not subjects:
         raise Refusal(f"No scan was found in {path}: expected NIfTI, DICOM folders, BIDS, Decathlon or {DESCRIPTION}.")
     if labels or (path.is_dir() and LABEL_FOLDER.match(path.name)):
         subjects = [Subject(s.name, (), s.images + s.labels) for s in subjects]
     return Cohort(tuple(sorted(subjects, key=lambda subject: subject.name)))
+
+
+def _nobody(_: Path) -> list[Subject]:
+    return []
 
 
 def _one_file(path: Path) -> list[Subject]:

@@ -1,7 +1,7 @@
 """Where examples are cut from: real volumes, or label maps that get a new contrast every time."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ BLOCK = 8
 """Edge, in voxels, of the blocks in which tissue is looked for."""
 
 
+@runtime_checkable
 class Regions(Protocol):
     """Anything that a fine region can be cut from."""
 
@@ -30,7 +31,7 @@ class VolumeRegions:
     """Regions of real volumes, each as bright as its whole says: air near 0, the normaliser's highest value near 1.
 
     ``zoom`` (lowest, highest): every volume is also kept in voxels that many times as large, in ``levels`` steps, so
-    that a network meets several resolutions. ``tissue`` is the share of the regions that are centred on a block brighter
+    that a network meets several resolutions. ``tissue`` is the share of the regions that are centred on a block of more
     than a tenth of the 99.9th percentile; the others lie anywhere. Kept as float16, if normalised at all. Raises
     Refusal where there are no volumes.
     """

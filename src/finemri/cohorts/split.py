@@ -67,7 +67,7 @@ class Split:
         return cls(*parts)
 
 
-def split(cohort: Cohort, parts: Sequence[float], seed: int = 0) -> Split:
+def split(cohort: Cohort, parts: Sequence[float | int], seed: int = 0) -> Split:
     """Deal people into training, validation and test; the same for any order of the same people.
 
     ``parts``: three fractions that sum to 1, or three whole numbers of people (who is beyond them is left out).
@@ -81,7 +81,7 @@ def split(cohort: Cohort, parts: Sequence[float], seed: int = 0) -> Split:
     return Split(*(tuple(sorted(names)) for names in dealt))
 
 
-def _counts(people: int, parts: Sequence[float]) -> list[int]:
+def _counts(people: int, parts: Sequence[float | int]) -> list[int]:
     """How many of the people go into each part: by largest remainder, but at least one where a part is wanted."""
     if len(parts) != 3 or min(parts) < 0 or not sum(parts) > 0:
         raise Refusal(

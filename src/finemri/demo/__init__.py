@@ -13,7 +13,7 @@ from rich.table import Table
 
 from finemri.demo.picture import Slice, draw
 from finemri.enhance import enhance
-from finemri.measures.fidelity import psnr, ssim
+from finemri.measures.fidelity import gradient_energy, hfen, psnr, ssim
 from finemri.measures.mask import head_mask
 from finemri.physics.degradation import Degradation, GaussianBlur, KSpaceTruncation
 from finemri.refusal import Refusal
@@ -35,8 +35,13 @@ class Row:
     degradation: str
     method: str
     psnr: float
-    """Decibels."""
+    """Decibels; higher is better."""
     ssim: float
+    """1 is best."""
+    hfen: float
+    """Error of fine detail; 0 is best."""
+    sharpness: float
+    """Energy of the gradients relative to the truth's; below 1 is blurred."""
 
 
 def demo(into: Path, *, device: str = "auto", force: bool = False, truth: Volume | None = None) -> list[Row]:
@@ -86,8 +91,8 @@ def _bring_back(truth: Volume, degradation: str, into: Path, device: str, *, for
             enhance(into / "coarse.nii.gz", fine, scale=SCALE, method=method, device=device, force=force)
         else:
             enhance(into / "coarse.nii.gz", fine, scale=SCALE, style=method, device=device, force=force)
-        voxels = open_volume(fine).voxels
-        yield Row(degradation, method, psnr(voxels, truth.voxels, inside), ssim(voxels, truth.voxels, inside))
+        pair = open_volume(fine).voxels, truth.voxels, inside
+        yield Row(degradation, method, psnr(*pair), ssim(*pair), hfen(*pair), gradient_energy(*pair))
 
 
 def _slices(into: Path) -> Iterator[tuple[str, Slice]]:
@@ -105,11 +110,11 @@ def _slices(into: Path) -> Iterator[tuple[str, Slice]]:
 
 def _table(rows: list[Row]) -> Table:
     table = Table(title=f"×{SCALE}, inside the head", title_justify="left")
-    for column in ("degradation", "method", "PSNR / dB", "over spline", "SSIM"):
+    for column in ("degradation", "method", "PSNR / dB", "gain / dB", "SSIM", "HFEN", "sharpness"):
         table.add_column(column, justify="left" if column in ("degradation", "method") else "right")
     spline = {row.degradation: row.psnr for row in rows if row.method == "spline"}
     for row in rows:
         gain = "" if row.method == "spline" else f"{row.psnr - spline[row.degradation]:+.2f}"
-        last = row.method == METHODS[-1]
-        table.add_row(row.degradation, row.method, f"{row.psnr:.2f}", gain, f"{row.ssim:.4f}", end_section=last)
+        numbers = f"{row.psnr:.2f}", gain, f"{row.ssim:.4f}", f"{row.hfen:.3f}", f"{row.sharpness:.0%}"
+        table.add_row(row.degradation, row.method, *numbers, end_section=row.method == METHODS[-1])
     return table

@@ -69,10 +69,11 @@ class WassersteinGP:
     epsilon: float = 1e-12
 
     def critic_loss(self, critic: Critic, real: Batch, fake: Batch) -> Tensor:
-        return critic(fake).float().mean() - critic(real).float().mean() + self.penalty * self.slope(critic, real, fake)
+        distance = _at_least_float32(critic(real)).mean() - _at_least_float32(critic(fake)).mean()
+        return self.penalty * self.slope(critic, real, fake) - distance
 
     def generator_loss(self, critic: Critic, fake: Batch) -> Tensor:
-        return -critic(fake).float().mean()
+        return -_at_least_float32(critic(fake)).mean()
 
     def slope(self, critic: Critic, real: Batch, fake: Batch) -> Tensor:
         """E(‖∇D(x̃)‖₂ − 1)² over a random point between each pair."""

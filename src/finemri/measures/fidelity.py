@@ -72,7 +72,9 @@ def ssim(
         image, reference = np.moveaxis(image, axis, 0), np.moveaxis(reference, axis, 0)
         mask = None if mask is None else np.moveaxis(mask, axis, 0)
     if min(reference.shape[a] for a in axes) <= 2 * radius:
-        raise Refusal(f"This SSIM needs {2 * radius + 1} voxels along each axis of its window; the image is {reference.shape}.")
+        raise Refusal(
+            f"This SSIM needs {2 * radius + 1} voxels along each axis, the image is {reference.shape}; choose a larger one."
+        )
     taps = (2 * radius + 1) ** ndim
     unbiased = taps / (taps - 1) if window == "uniform" else 1.0
     whole = np.zeros(reference.shape, dtype=bool)
@@ -90,11 +92,12 @@ def hfen(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
 
     High-frequency error norm (Ravishankar & Bresler, 2011), in 3D and relative to the truth. Mirrored beyond the edges.
     """
-    error = power = 0.0
+    error = power = rounding = 0.0
     for x, y, inside, own in _slabs(image, reference, mask, 7):
         error += float((_laplacian(x - y)[own][inside] ** 2).sum())
         power += float((_laplacian(y)[own][inside] ** 2).sum())
-    return math.sqrt(_ratio(error, power, "flat"))
+        rounding += 1e-24 * float((y[own][inside] ** 2).sum())
+    return math.sqrt(_ratio(error, power, "flat", rounding))
 
 
 def gradient_energy(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
@@ -108,18 +111,18 @@ def gradient_energy(image: Scan, reference: Scan, mask: Inside | None = None) ->
 
 def _check(image: Scan, reference: Scan, mask: Inside | None) -> None:
     if image.shape != reference.shape or (mask is not None and mask.shape != reference.shape):
-        raise Refusal(f"Only images on one grid compare, not {image.shape} with {reference.shape}; resample one of them.")
+        raise Refusal(f"Only images on one grid compare, not {image.shape} with {reference.shape}; resample one.")
     if mask is not None and not mask.any():
-        raise Refusal("The mask is empty (or lies in the border that the window needs), so there is nothing to measure.")
+        raise Refusal("The mask is empty, or lies in the border that the window needs; there is nothing to measure.")
     for voxels, name in ((image, "image"), (reference, "reference")):
         if not all(np.isfinite(plane).all() for plane in voxels):  # plane by plane: a mask of everything would be large
-            raise Refusal(f"The {name} holds voxels that are not finite (NaN or Inf), so no measure of it means anything.")
+            raise Refusal(f"The {name} holds voxels that are not finite (NaN or Inf), which no measure can judge.")
 
 
 def _slabs(
     image: Scan, reference: Scan, mask: Inside | None, halo: int = 0
 ) -> Iterator[tuple[Slab, Slab, Inside, slice]]:
-    """Slabs along the first axis with ``halo`` more planes where there are some; the mask and the place of a slab's own."""
+    """Slabs along the first axis, with ``halo`` more planes where there are some; their mask, and which are their own."""
     _check(image, reference, mask)
     size = reference.shape[0]
     depth = max(1, SLAB // (reference.shape[1] * reference.shape[2]))
@@ -139,8 +142,8 @@ def _range(reference: Scan, peak: float | None) -> float:
     return L
 
 
-def _ratio(error: float, power: float, what: str) -> float:
-    if power == 0:
+def _ratio(error: float, power: float, what: str, rounding: float = 0.0) -> float:
+    if power <= rounding:
         raise Refusal(f"The reference is {what} wherever it is measured, so nothing can be related to it.")
     return error / power
 

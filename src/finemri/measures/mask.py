@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from finemri.refusal import Refusal
-from finemri.shapes import Mask, Voxels
+from finemri.shapes import FineVoxels, Mask, Voxels
 
 LARGEST = 2e7
 """Voxels; a larger scan is looked at in blocks."""
@@ -32,7 +32,7 @@ def head_mask(voxels: Voxels, fraction: float = 0.1) -> Mask:
     return body
 
 
-def _blocks(voxels: Voxels, step: int) -> Voxels:
+def _blocks(voxels: Voxels, step: int) -> FineVoxels:
     """Means over blocks of step³ voxels; those at the far edges may be thinner."""
     for axis, size in enumerate(voxels.shape if step > 1 else ()):
         starts = np.arange(0, size, step)
@@ -52,12 +52,15 @@ def _largest(body: Mask) -> Mask:
 
 
 def _close(body: Mask, radius: int) -> Mask:
-    """Closing with a ball, by distances: grow by the radius, then shrink. Beyond the edges lies nothing."""
-    padded = np.pad(body, radius + 1)
-    grown = _distance(~padded) <= radius
-    closed: Mask = _distance(grown) > radius
-    inner = slice(radius + 1, -radius - 1)
-    return closed[inner, inner, inner] | body
+    """Closing with a ball, by distances: grow, then shrink by one voxel more, as smoothing had moved the edge outwards.
+
+    Beyond the border the image goes on as it ends there.
+    """
+    padded = np.pad(body, radius + 2, mode="edge")
+    grown = padded if padded.all() else _distance(~padded) <= radius
+    closed: Mask = grown if grown.all() else _distance(grown) > radius + 1
+    inner = slice(radius + 2, -radius - 2)
+    return closed[inner, inner, inner]
 
 
 def _distance(body: Mask) -> Any:

@@ -16,7 +16,7 @@ from finemri.physics.resampling import resample
 from finemri.refusal import Refusal
 
 Labels = Integer[np.ndarray, "i j k"]
-Drawn = Float32[Tensor, "i j k"]
+Drawn = Float32[Tensor, "ci cj ck"]
 
 PAIRS = {41: 2, 42: 3, 43: 4, 44: 5, 46: 7, 47: 8, 49: 10, 50: 11, 51: 12, 52: 13, 53: 17, 54: 18} | {
     57: 25, 58: 26, 60: 28, 62: 30, 137: 136, 164: 163

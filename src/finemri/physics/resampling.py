@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from finemri.refusal import Refusal
-from finemri.shapes import Image
+from finemri.shapes import Coarse, Image
 
 Kernel = Literal["lanczos", "gaussian", "linear"]
 
@@ -15,17 +15,17 @@ Kernel = Literal["lanczos", "gaussian", "linear"]
 def resample(
     image: Image,
     shape: Sequence[int],
-    step: Sequence[float],
+    step: Sequence[float | int],
     *,
-    offset: Sequence[float] | None = None,
+    offset: Sequence[float | int] | None = None,
     kernel: Kernel = "lanczos",
     sigma: float = 0.5,
-) -> Image:
+) -> Coarse:
     """y(p) = Σ_j h(j − x_p) x_j at x_p = step · (p + ½) − ½ + offset, with weights normalised to one.
 
-    Mirrored beyond the edges; without an offset the field of view stays centred. ``kernel``: "lanczos" (three lobes, the sharpest), widened to
-    hinder aliasing where step > 1; "gaussian" with ``sigma`` in voxels of ``image``; "linear" without widening. Raises
-    Refusal for steps that are not positive.
+    Mirrored beyond the edges; without an offset the field of view stays centred. ``kernel``: "lanczos" (three lobes,
+    the sharpest), widened to hinder aliasing where step > 1; "gaussian" with ``sigma`` in voxels of ``image``; "linear"
+    without widening. Raises Refusal for steps that are not positive.
     """
     if min(step) <= 0:
         raise Refusal(f"A step from voxel to voxel is a positive number, not {tuple(step)}.")
@@ -33,7 +33,7 @@ def resample(
     if offset is None:
         offset = [(n - s * m) / 2 for n, m, s in zip(size, shape, step, strict=True)]
     for axis in range(3):
-        matrix = _weights(shape[axis], size[axis], step[axis], offset[axis], kernel, sigma).to(image.dtype)
+        matrix = _weights(shape[axis], size[axis], float(step[axis]), float(offset[axis]), kernel, sigma).to(image.dtype)
         image = (image.movedim(axis - 3, -1) @ matrix.T).movedim(-1, axis - 3)
     return image.contiguous()
 

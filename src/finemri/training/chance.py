@@ -19,12 +19,12 @@ def sow(*words: object) -> None:
 
 
 def chance() -> dict[str, Any]:
-    """The states of all generators of this process, as tensors and plain values."""
+    """The states of all generators of this process and of its GPU, as tensors and plain values."""
     _, inner, gauss = random.getstate()
     _, keys, place, has_gauss, cached = np.random.get_state(legacy=True)  # noqa: NPY002
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None,  # type: ignore[no-untyped-call]
         "numpy": {
             "keys": torch.from_numpy(np.array(keys, np.int64)),
             "rest": [int(place), int(has_gauss), float(cached)],
@@ -34,10 +34,10 @@ def chance() -> dict[str, Any]:
 
 
 def restore_chance(state: Mapping[str, Any]) -> None:
-    """Put the states of `chance` back. Those of a GPU are left alone where their number is another."""
+    """Put the states of `chance` back."""
     torch.set_rng_state(state["torch"])
-    if state["cuda"] and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if state["cuda"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
     np.random.set_state(  # noqa: NPY002
         ("MT19937", state["numpy"]["keys"].numpy().astype(np.uint32), *state["numpy"]["rest"])
     )

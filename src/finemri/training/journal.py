@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -55,7 +55,7 @@ class Journal:
             )
             self._task = self._bar.add_task("", total=rounds, completed=done, health="")
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Journal":
         if self._bar is not None:
             self._bar.start()
         return self

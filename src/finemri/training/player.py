@@ -41,8 +41,7 @@ class Player:
             raise Refusal(f"A gradient is clipped to a length above 0, not {clip}.")
         if ema is not None and not 0 <= ema < 1:
             raise Refusal(f"The decay of a running average lies in 0..1, below 1; {ema} does not.")
-        if channels_last:
-            _lay_channels_last(network)
+        _lay_out(network, channels_last=channels_last)
         self.network = network
         self.optimiser = optimiser
         self.clip = clip
@@ -81,12 +80,12 @@ class Player:
         """While another's turn passes through this network, its own gradients stay as they are."""
         learning = [p for p in self.network.parameters() if p.requires_grad]
         for parameter in learning:
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad = False
         try:
             yield
         finally:
             for parameter in learning:
-                parameter.requires_grad_(requires_grad=True)
+                parameter.requires_grad = True
 
     def begin(self, round: int) -> None:  # noqa: A002
         """Set the learning rate of this round of the stage, 0 the first."""
@@ -154,11 +153,12 @@ def share(fabric: Fabric, tensor: Tensor, how: Literal["mean", "sum"]) -> Tensor
     return together
 
 
-def _lay_channels_last(network: nn.Module) -> None:
+def _lay_out(network: nn.Module, *, channels_last: bool) -> None:
+    # Either way, whatever a stage before has left: a resume has not seen that stage, and layouts differ in the last bit.
+    last = {4: torch.channels_last, 5: torch.channels_last_3d} if channels_last else {}
     for parameter in network.parameters():
-        if parameter.ndim in (4, 5):
-            layout = torch.channels_last if parameter.ndim == 4 else torch.channels_last_3d
-            parameter.data = parameter.data.contiguous(memory_format=layout)
+        layout = last.get(parameter.ndim, torch.contiguous_format)
+        parameter.data = parameter.data.contiguous(memory_format=layout)
 
 
 def _laid_like(parameter: Tensor, value: object) -> object:

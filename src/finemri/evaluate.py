@@ -1,0 +1,191 @@
+"""The verb evaluate: make whole scans coarse, let every method bring them back, and measure what came of it."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from finemri.cohorts.cohort import Cohort
+from finemri.cohorts.layouts import find_cohort
+from finemri.measures import MEASURES, contract_of
+from finemri.measures.contract import Contract, Region
+from finemri.measures.fidelity import reference_range
+from finemri.measures.ledger import Ledger
+from finemri.measures.mask import head_mask
+from finemri.measures.table import BASELINE, NOTE, write_tables
+from finemri.measures.tidy import Row
+from finemri.physics.degradation import Degradation, GaussianBlur, KSpaceTruncation, add_rician_noise
+from finemri.refusal import Refusal
+from finemri.shapes import FineVoxels, Mask, Voxels
+from finemri.shelf import Method, find_method
+from finemri.volumes.files import open_volume, save_volume
+from finemri.volumes.grid import crop_to_multiple, scaled_affine
+from finemri.volumes.intensity import NORMALISERS
+from finemri.volumes.tiles import enhance_voxels
+from finemri.volumes.volume import Volume
+
+Kind = Literal["blur", "kspace"]
+
+
+def evaluate(
+    cohort: Path | Sequence[Path],
+    methods: Sequence[str],
+    *,
+    degradation: Kind,
+    scale: int = 2,
+    noise: float = 0.0,
+    into: Path,
+    device: str = "auto",
+    memory: int | None = None,
+    force: bool = False,
+    seed: int = 0,
+    save_images: bool = False,
+) -> Path:
+    """Cohort × methods -> ``into/measures.csv``, one number a row; then table.csv and table.md, made from it alone.
+
+    Each scan is the truth: cropped to a multiple of ``scale``, made coarse, and brought back by each method as the verb
+    enhance would. ``degradation``: "blur" (Gaussian, σ = 1 voxel, then decimation) or "kspace" (truncation, periodic).
+    ``noise`` adds Rician noise to the coarse scan, σ as a share of the truth's 99.9th percentile; ``seed`` and the
+    subject's name draw it. Masks, ranges and units are the truth's. ``save_images`` keeps every image in into/images.
+
+    Run again, it goes on where it stopped; methods and people may be added. Returns the path of the CSV. Raises Refusal
+    where the folder holds results of other settings, unless ``force`` starts afresh.
+    """
+    degrade = Degrade(degradation, scale, noise, seed)
+    device = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    shelf = {_label(name, method): method for name in methods for method in [find_method(name, scale, device)]}
+    if not shelf:
+        raise Refusal(f"There is no method to evaluate; name at least one, for example {BASELINE}.")
+    folders = [cohort] if isinstance(cohort, Path) else cohort
+    scans = _scans(Cohort(tuple(subject for folder in folders for subject in find_cohort(folder).subjects)))
+    into.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(into, {"degradation": degrade.name, "scale": scale}, force=force)
+    for label, method in shelf.items():
+        ledger.agree("methods", label, method.digest or "")
+    with _progress() as progress:
+        task = progress.add_task("", total=len(scans) * len(shelf))
+        for subject, path in scans.items():
+            scan = open_volume(path)
+            ledger.agree("subjects", subject, scan.source.sha256 if scan.source else "")
+            missing = [label for label in shelf if (subject, label) not in ledger]
+            progress.advance(task, len(shelf) - len(missing))
+            if not missing:
+                continue
+            trial = Trial.of(scan, subject, degrade)
+            for label in missing:
+                progress.update(task, description=f"{subject} {label}")
+                image = enhance_voxels(shelf[label].enhancer, trial.coarse.voxels, memory=memory)
+                if save_images:
+                    trial.save(into / "images", label, image)
+                ledger.add([Row(subject, label, degrade.name, scale, *number) for number in trial.judge(image)])
+                progress.advance(task)
+    console = Console()
+    for table in write_tables(ledger.path):
+        console.print(table)
+    console.print(f"{NOTE} Every measure, and the full field: {into / 'table.md'}")
+    return ledger.path
+
+
+@dataclass(frozen=True)
+class Degrade:
+    """What is done to the truth."""
+
+    kind: Kind
+    scale: int
+    noise: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.scale < 2 or not (math.isfinite(self.noise) and self.noise >= 0):
+            raise Refusal(
+                f"Evaluating needs a scale of at least 2 and no negative noise, not {self.scale}, {self.noise}."
+            )
+
+    @property
+    def name(self) -> str:
+        """As the CSV has it."""
+        return self.kind if self.noise == 0 else f"{self.kind} + Rician {self.noise:g} (seed {self.seed})"
+
+    def __call__(self, truth: Volume, subject: str) -> Volume:
+        """The coarse scan, on its own grid over the same field of view."""
+        operators: dict[str, Degradation] = {"blur": GaussianBlur(self.scale), "kspace": KSpaceTruncation(self.scale)}
+        coarse = operators[self.kind](torch.tensor(truth.voxels))
+        if self.noise > 0:
+            draw = hashlib.sha256(f"{self.seed} {subject}".encode()).digest()  # of its own, whatever the cohort's order
+            generator = torch.Generator().manual_seed(int.from_bytes(draw[:7], "big"))
+            coarse = add_rician_noise(coarse, self.noise * NORMALISERS["percentile"](truth.voxels).scale, generator)
+        return Volume(coarse.numpy(), scaled_affine(truth.affine, (1 / self.scale,) * 3))
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A truth, what methods get of it, and how they are judged."""
+
+    subject: str
+    truth: Volume
+    coarse: Volume
+    head: Mask
+    crop: str
+    """As the contract has it."""
+
+    @classmethod
+    def of(cls, scan: Volume, subject: str, degrade: Degrade) -> "Trial":
+        """Crop, degrade, and find the head."""
+        truth = crop_to_multiple(scan, (degrade.scale,) * 3)
+        kept, whole = ("x".join(str(n) for n in volume.shape) for volume in (truth, scan))
+        crop = "none" if kept == whole else f"the first {kept} of {whole} voxels"
+        return cls(subject, truth, degrade(truth, subject), head_mask(truth.voxels), crop)
+
+    def judge(self, image: FineVoxels) -> Iterator[tuple[str, float, Contract]]:
+        """Measure, value, contract: every measure, inside the head and over the full field."""
+        truth: Voxels = self.truth.voxels
+        peak = reference_range(truth)
+        upright = np.abs(self.truth.affine[2, :3]) / self.truth.spacing
+        masks: dict[Region, Mask | None] = {"head": self.head, "full": None}
+        for name, measure in MEASURES.items():
+            for region, mask in masks.items():
+                value = measure(image, truth, mask, peak=peak, axis=int(upright.argmax()))
+                yield name, value, contract_of(name, mask=region, peak=peak, crop=self.crop)
+
+    def save(self, folder: Path, label: str, image: FineVoxels) -> None:
+        """The image, and once the truth and the coarse scan."""
+        folder.mkdir(exist_ok=True)
+        for name, volume in (("truth", self.truth), ("coarse", self.coarse), (label, self.truth.with_voxels(image))):
+            path = folder / f"{self.subject}_{name}.nii.gz"
+            if name == label or not path.exists():
+                save_volume(volume, path, force=True)
+
+
+def _scans(cohort: Cohort) -> dict[str, Path]:
+    """Name -> scan; a person's second scan is called person#2."""
+    scans = {
+        subject.name if n == 1 else f"{subject.name}#{n}": path
+        for subject in cohort.subjects
+        for n, path in enumerate(subject.images, start=1)
+    }
+    if not scans:
+        raise Refusal("The cohort holds label maps and no scans, so there is no truth; give a folder of scans.")
+    return scans
+
+
+def _label(name: str, method: Method) -> str:
+    """A name of the shelf as it is; a checkpoint by its recipe and digest, as a path may tell who was scanned."""
+    return name if name == method.name or method.digest is None else f"{method.name}@{method.digest[:8]}"
+
+
+def _progress() -> Progress:
+    return Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+    )

@@ -1,0 +1,171 @@
+"""The header of a derived MR series. What comes over from the source is listed here; nothing else does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import NAMESPACE_OID, uuid4, uuid5
+
+import numpy as np
+from jaxtyping import Float64
+from pydicom import DataElement, Dataset
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataset import FileMetaDataset
+from pydicom.sequence import Sequence as Items
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from finemri import __version__
+from finemri.refusal import Refusal
+from finemri.volumes.dicom_scan import BROKEN, Slice, read_dataset, read_slice
+from finemri.volumes.volume import Source
+
+PATIENT_AND_STUDY = (
+    "SpecificCharacterSet PatientName PatientID IssuerOfPatientID PatientBirthDate PatientSex PatientAge PatientSize "
+    "PatientWeight PatientIdentityRemoved DeidentificationMethod LongitudinalTemporalInformationModified "
+    "StudyInstanceUID StudyDate StudyTime StudyID StudyDescription AccessionNumber ReferringPhysicianName "
+    "FrameOfReferenceUID PositionReferenceIndicator"
+).split()
+"""So that a PACS files the result with the patient and the study, and a viewer links it with the source."""
+ACQUISITION = (
+    "AcquisitionDate AcquisitionTime PatientPosition BodyPartExamined Laterality ProtocolName ContrastBolusAgent "
+    "ScanningSequence SequenceVariant ScanOptions MRAcquisitionType SequenceName RepetitionTime EchoTime InversionTime "
+    "NumberOfAverages EchoNumbers EchoTrainLength FlipAngle MagneticFieldStrength ImagingFrequency ImagedNucleus "
+    "BurnedInAnnotation RecognizableVisualFeatures LossyImageCompression LossyImageCompressionRatio "
+    "LossyImageCompressionMethod"
+).split()
+"""How the source was scanned: a radiologist wants to see it, and it is still true."""
+SCANNER = "Manufacturer ManufacturerModelName SoftwareVersions DeviceSerialNumber InstitutionName".split()
+"""Who scanned it: moves into ContributingEquipmentSequence, because the equipment of the result is finemri."""
+EMPTY = (
+    "PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime StudyID AccessionNumber ReferringPhysicianName "
+    "PositionReferenceIndicator PatientPosition ScanOptions MRAcquisitionType EchoTime EchoTrainLength RepetitionTime "
+    "InversionTime AcquisitionNumber"
+).split()
+"""Must be there, may be empty."""
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a result is derived from."""
+
+    header: Dataset
+    """Of the first source slice; made up where the source is no DICOM."""
+    slices: tuple[Slice, ...]
+    """The source's instances; () where it is no DICOM."""
+
+
+def origin_of(source: Source | None) -> Origin:
+    """Headers of the source's files. A NIfTI file becomes a study of nobody, the same one for every result from it."""
+    if source is not None and source.format == "dicom":
+        try:
+            slices = tuple(image for image in map(read_slice, source.paths) if image is not None)
+            return Origin(read_dataset(source.paths[0]), slices)
+        except BROKEN as trouble:
+            raise Refusal("The source's DICOM files are gone or changed; the result needs them to refer to.") from trouble
+    seed = source.sha256 if source is not None else uuid4().hex
+    header = Dataset()
+    header.PatientID = f"FINEMRI-{seed[:12].upper()}"
+    header.StudyInstanceUID = f"2.25.{uuid5(NAMESPACE_OID, seed + 'study').int}"
+    header.FrameOfReferenceUID = f"2.25.{uuid5(NAMESPACE_OID, seed + 'frame of reference').int}"
+    return Origin(header, ())
+
+
+def derived_header(origin: Origin, provenance: Mapping[str, object]) -> Dataset:
+    """All that every slice of the result shares, but for its grid."""
+    header = Dataset()
+    for keyword in EMPTY:
+        setattr(header, keyword, None)
+    header.SOPClassUID, header.Modality = MRImageStorage, "MR"
+    header.ScanningSequence, header.SequenceVariant = "RM", "NONE"  # research mode: said where nothing is known
+    copy(origin.header, header, PATIENT_AND_STUDY + ACQUISITION)
+    header.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
+    for keyword in ("StudyInstanceUID", "FrameOfReferenceUID"):
+        if not header.get(keyword):
+            setattr(header, keyword, generate_uid(prefix=None))
+    header.SeriesInstanceUID = generate_uid(prefix=None)
+    header.SeriesNumber = series_number(origin)
+    now = datetime.now().astimezone()
+    for event in ("InstanceCreation", "Series", "Content"):
+        setattr(header, f"{event}Date", now.strftime("%Y%m%d"))
+        setattr(header, f"{event}Time", now.strftime("%H%M%S"))
+    header.Manufacturer = header.ManufacturerModelName = "finemri"
+    header.SoftwareVersions = __version__
+    header.SeriesDescription, header.DerivationDescription = descriptions(provenance)
+    header.DerivationCodeSequence = Items([code("113085", "Spatial resampling")])
+    if origin.slices:
+        header.ContributingEquipmentSequence = Items([scanner(origin)])
+    header.file_meta = FileMetaDataset()
+    header.file_meta.MediaStorageSOPClassUID = MRImageStorage
+    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return header
+
+
+def copy(source: Dataset, target: Dataset, keywords: Sequence[str]) -> None:
+    """Only what is listed, only with the type that the standard gives it, so that nothing travels under a false name."""
+    for keyword in keywords:
+        tag = tag_for_keyword(keyword)
+        element = source.get(tag) if tag is not None else None
+        if isinstance(element, DataElement) and element.VR == dictionary_VR(element.tag):
+            target[element.tag] = DataElement(element.tag, element.VR, element.value)
+
+
+def series_number(origin: Origin) -> int:
+    """Sorts right behind the source: 4 -> 401."""
+    number = origin.slices[0].number if origin.slices else 0
+    return 100 * number + 1 if number is not None and 0 <= number < 10_000_000 else 1
+
+
+def descriptions(provenance: Mapping[str, object]) -> tuple[str, str]:
+    """SeriesDescription and DerivationDescription, in ASCII: the source may have any character set."""
+    scale = provenance.get("scale")
+    factors = {str(factor) for factor in scale} if isinstance(scale, list | tuple) else {str(scale)}
+    times = "x" + (factors.pop() if len(factors) == 1 else "x".join(str(factor) for factor in scale))  # type: ignore[union-attr]
+    method = str(provenance.get("method") or "")
+    short = " ".join(word for word in ("finemri", times if scale else "", method) if word)
+    long = [f"Derived by finemri {__version__}" + (f", {times} finer" if scale else "")]
+    long += [f"method {method}"] if method else []
+    long += [f"weights SHA-256 {provenance['weights_sha256']}"] if provenance.get("weights_sha256") else []
+    return clean(short)[:64], clean("; ".join(long))[:1024]
+
+
+def clean(text: str) -> str:
+    """Printable ASCII without the backslash, which would begin another value."""
+    return "".join(letter if " " <= letter <= "~" and letter != "\\" else "_" for letter in text)
+
+
+def code(value: str, meaning: str) -> Dataset:
+    """A term of DICOM's own vocabulary."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", meaning
+    return item
+
+
+def scanner(origin: Origin) -> Dataset:
+    """The machine that acquired the source."""
+    item = Dataset()
+    item.Manufacturer = "unknown"
+    copy(origin.header, item, SCANNER)
+    item.PurposeOfReferenceCodeSequence = Items([code("109101", "Acquisition Equipment")])
+    return item
+
+
+def references(header: Dataset, origin: Origin, position: Float64[np.ndarray, "3"]) -> None:
+    """Point to the two source slices around an output slice: a pointer to all would be megabytes in every series."""
+    if not origin.slices:
+        return
+    normal = np.cross(*np.array(origin.slices[0].orientation).reshape(2, 3))
+    distance = [abs(float((np.array(image.position) - position) @ normal)) for image in origin.slices]
+    nearest = [origin.slices[n] for n in sorted(np.argsort(distance, kind="stable")[:2])]
+    header.SourceImageSequence = Items([reference(image, purpose=True) for image in nearest])
+    series = Dataset()
+    series.SeriesInstanceUID = nearest[0].series
+    series.ReferencedInstanceSequence = Items([reference(image, purpose=False) for image in nearest])
+    header.ReferencedSeriesSequence = Items([series])
+
+
+def reference(image: Slice, *, purpose: bool) -> Dataset:
+    """One source instance."""
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = image.sop_class, image.sop_instance
+    if purpose:
+        item.PurposeOfReferenceCodeSequence = Items([code("121322", "Source image for image processing operation")])
+    return item

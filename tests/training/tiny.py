@@ -1,0 +1,165 @@
+"""A training small enough for tests, with everything in it that a resume could forget; a script for those to be killed.
+
+python tiny.py killed DIR    train in DIR/unbroken; then in DIR/killed, killed again and again on the way
+python tiny.py together DIR  train in each process of a torchrun
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from finemri.losses.adversarial import LeastSquares
+from finemri.training.games import Adversarial, Supervised
+from finemri.training.loop import Stage, play
+from finemri.training.player import Player
+from finemri.training.replay import Replay
+
+
+class Noise:
+    """Example n: noise, and twice that noise."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def __getitem__(self, n: int) -> dict[str, Tensor]:
+        coarse = torch.rand(1, 4, 4, 4, generator=torch.Generator().manual_seed(1000 * self.seed + n))
+        return {"coarse": coarse, "fine": 2 * coarse}
+
+
+def generator(*, plain: bool = False, seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    random_parts = [] if plain else [nn.BatchNorm3d(3), nn.Dropout(0.2)]
+    return nn.Sequential(nn.Conv3d(1, 3, 3, padding=1), *random_parts, nn.LeakyReLU(0.2), nn.Conv3d(3, 1, 3, padding=1))
+
+
+def critic() -> nn.Sequential:
+    return nn.Sequential(nn.Conv3d(1, 3, 3), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(24, 1), nn.Flatten(0))
+
+
+def squared(made: Tensor, true: Tensor) -> Tensor:
+    return (made - true).square().mean()
+
+
+def halving(round_: int) -> float:
+    return float(0.5 ** (round_ / 20))
+
+
+def stages(network: nn.Module, rounds: int = 24) -> list[Stage]:
+    """Fidelity, then adversaries: schedules, averages, dropout, drawn labels, a pool, two optimisers."""
+
+    def fidelity(fabric: Fabric) -> Supervised:
+        optimiser = torch.optim.SGD(network.parameters(), 1e-2, momentum=0.9)
+        player = Player(network, optimiser, clip=1.0, schedule=halving, ema=0.9, channels_last=True)
+        return Supervised(player, {"squared": (1.0, squared)})
+
+    def adversaries(fabric: Fabric) -> Adversarial:
+        other = critic()
+        return Adversarial(
+            Player(network, torch.optim.Adam(network.parameters(), 1e-3, betas=(0.5, 0.999)), ema=0.9),
+            Player(other, torch.optim.Adam(other.parameters(), 1e-3, betas=(0.5, 0.999)), schedule=halving),
+            LeastSquares(real=(0.7, 1.2)),
+            1e-2,
+            {"squared": (1.0, squared)},
+            critic_turns=2,
+            replay=Replay(6),
+        )
+
+    return [Stage("fidelity", rounds, fidelity, Noise(1), 4), Stage("adversaries", rounds, adversaries, Noise(2), 4)]
+
+
+def train(directory: Path, *, workers: int = 0) -> Path:
+    return play(
+        stages(generator()),
+        fabric=Fabric(accelerator="cpu", devices=1),
+        directory=directory,
+        header={"recipe": {"features": 3}},
+        seed=5,
+        every=10,
+        report=4,
+        workers=workers,
+    )
+
+
+def train_plainly(directory: Path, fabric: Fabric, sees: Callable[[nn.Module], None] = lambda network: None) -> Path:
+    """Nothing drawn at random: the same on one process and on several, to rounding."""
+    network = generator(plain=True, seed=fabric.global_rank)  # which must not matter for ranks above 0
+    other = critic()
+
+    def adversaries(fabric: Fabric) -> Adversarial:
+        return Adversarial(
+            Player(network, torch.optim.SGD(network.parameters(), 1e-2), clip=5.0),
+            Player(other, torch.optim.SGD(other.parameters(), 1e-2)),
+            LeastSquares(),
+            0.1,
+            {"squared": (1.0, squared)},
+        )
+
+    stage = Stage("plain", 8, adversaries, Noise(3), 4)
+    path = play([stage], fabric=fabric, directory=directory, header={}, workers=0, every=4, report=4)
+    sees(network)
+    return path
+
+
+def killed(directory: Path) -> None:
+    """Fork, train, kill; some at the n-th time that something is put onto the disk, some at any moment."""
+    train(directory / "unbroken")
+    directory = directory / "killed"
+    moments = random.Random(7)
+    for n in (1, 3, 5, 7, 9, 12, 10, 13, 11, 14):  # a checkpoint has about eight
+        _fork(directory, at_sync=n)
+    for _ in range(4):
+        child = _fork(directory, wait=False)
+        time.sleep(moments.uniform(0.01, 0.2))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    train(directory, workers=1)
+
+
+def _fork(directory: Path, *, at_sync: int = 0, wait: bool = True) -> int:
+    child = os.fork()
+    if child == 0:
+        if at_sync:
+            _kill_me_at_sync(at_sync)
+        train(directory)
+        os._exit(0)
+    if wait:
+        _, status = os.waitpid(child, 0)
+        print("killed" if os.WIFSIGNALED(status) else "ended", flush=True)
+    return child
+
+
+def _kill_me_at_sync(n: int) -> None:
+    sync, left = os.fsync, n
+
+    def deadly(handle: int) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        sync(handle)
+
+    os.fsync = deadly
+
+
+def together(directory: Path) -> None:
+    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
+    fabric.launch()
+
+    def keep(network: nn.Module) -> None:
+        held = torch.cat([tensor.flatten() for tensor in network.state_dict().values()])
+        (directory / f"rank-{fabric.global_rank}.txt").write_text(str(held.tolist()))
+
+    train_plainly(directory, fabric, keep)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    {"killed": killed, "together": together}[sys.argv[1]](Path(sys.argv[2]))
