@@ -13,6 +13,7 @@ PIP += $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .PHONY: demo test check docs format clean
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 
 demo: .venv/demo.stamp
 	$(BIN)/finemri demo --into demo-output --force

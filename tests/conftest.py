@@ -7,7 +7,9 @@ import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-install_import_hook("finemri", "beartype.beartype")  # before anything of finemri is imported
+import tests.typecheck  # noqa: F401  # named below
+
+install_import_hook("finemri", "tests.typecheck.check")  # before anything of finemri is imported
 torch.set_num_threads(1)
 settings.register_profile("finemri", deadline=None, max_examples=30)
 settings.load_profile("finemri")

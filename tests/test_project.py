@@ -4,7 +4,12 @@ import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
+import pytest
+from jaxtyping import TypeCheckError
+
 import finemri
+from finemri.volumes.volume import Volume
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -49,3 +54,10 @@ def test_no_file_loads_pickles_or_runs_text() -> None:
     )
     guilty = [path.name for path in (ROOT / "src").rglob("*.py") if forbidden.search(path.read_text())]
     assert guilty == []
+
+
+def test_the_tests_check_annotated_shapes() -> None:
+    with pytest.raises(TypeCheckError):
+        Volume(np.zeros((2, 2, 2), dtype=np.float64), np.eye(4))
+    with pytest.raises(TypeCheckError):
+        Volume(np.zeros((2, 2, 2), dtype=np.float32), np.eye(3))

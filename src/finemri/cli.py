@@ -83,7 +83,7 @@ class Enhance:
     method: str | None = None
     """Any name that `finemri recipes` lists, such as spline, instead of weights."""
     memory: Bytes = 4 * 2**30
-    """How much working memory tiles may take."""
+    """How much memory the whole process may take."""
     device: str = "auto"
     """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
     series: str | None = None
@@ -180,7 +180,7 @@ class Evaluate:
     device: str = "auto"
     """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
     memory: Bytes = 4 * 2**30
-    """How much working memory tiles may take."""
+    """How much memory the whole process may take."""
     save_images: bool = False
     """Keep every image in INTO/images."""
     force: bool = False

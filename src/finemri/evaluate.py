@@ -83,7 +83,7 @@ def evaluate(
                 progress.update(task, description=f"{subject} {label}")
                 image = enhance_voxels(shelf[label].enhancer, trial.coarse.voxels, memory=memory)
                 if save_images:
-                    trial.save(into / "images", label, image)
+                    trial.save(into / "images", label, image, force=force)
                 ledger.add([Row(subject, label, degrade.name, scale, *number) for number in trial.judge(image)])
                 progress.advance(task)
     console = Console()
@@ -154,12 +154,12 @@ class Trial:
                 value = measure(image, truth, mask, peak=peak, axis=int(upright.argmax()))
                 yield name, value, contract_of(name, mask=region, peak=peak, crop=self.crop)
 
-    def save(self, folder: Path, label: str, image: FineVoxels) -> None:
+    def save(self, folder: Path, label: str, image: FineVoxels, *, force: bool) -> None:
         """The image, and once the truth and the coarse scan."""
         folder.mkdir(exist_ok=True)
         for name, volume in (("truth", self.truth), ("coarse", self.coarse), (label, self.truth.with_voxels(image))):
             path = folder / f"{self.subject}_{name}.nii.gz"
-            if name == label or not path.exists():
+            if force or name == label or not path.exists():
                 save_volume(volume, path, force=True)
 
 

@@ -4,18 +4,22 @@ No patient data is told: a scan is known by its matrix, a series by its modality
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nibabel as nib
-import numpy as np
 
+from finemri.cohorts.cohort import Cohort
 from finemri.cohorts.layouts import find_cohort
-from finemri.recipes import RECIPES
+from finemri.recipes import RECIPES, revive
 from finemri.refusal import Refusal
-from finemri.volumes.files import open_volume
-from finemri.volumes.volume import Volume
+from finemri.training.weights import load_weights
+from finemri.volumes.description import Description
+from finemri.volumes.files import describe_series, open_volume
+
+THICK = 1.5
+"""Slices this many times as thick as pixels are wide get a remark."""
 
 
 @dataclass(frozen=True)
@@ -47,61 +51,74 @@ def inspect(path: Path) -> Findings:
         raise Refusal(f"There is nothing at {path}; check the name.")
     if path.suffix == ".safetensors":
         return _weights(path)
-    if dicom.claims(path):
-        return _series(path)
-    if nifti.claims(path):
-        return _volume("A NIfTI volume", path, open_volume(path))
-    if path.is_dir():
-        return _cohort(path)
-    raise Refusal(f"{path} is none of the files that finemri knows: NIfTI, DICOM, or weights (.safetensors).")
+    cohort = find_cohort(path) if path.is_dir() else None
+    if cohort is not None and (len(cohort) > 1 or path not in cohort.subjects[0].images):
+        return _cohort(path, cohort)
+    series = describe_series(path)
+    return _scan(path, series[0]) if len(series) == 1 else _choice(path, series)
 
 
-def _volume(what: str, path: Path, volume: Volume, series: str | None = None) -> Findings:
-    """One scan: its grid, its brightness, and how fine it can become."""
+def _scan(path: Path, described: Description) -> Findings:
+    """One scan: its grid, its brightness, and how fine it can become. Raises Refusal for one that cannot be used."""
+    volume = open_volume(path)
     darkest, brightest = float(volume.voxels.min()), float(volume.voxels.max())
-    field_of_view = (n * s for n, s in zip(volume.shape, volume.spacing, strict=True))
+    extent = (n * s for n, s in zip(volume.shape, volume.spacing, strict=True))
     facts = {
         "matrix": _times(volume.shape),
         "spacing": f"{_times(volume.spacing)} mm",
-        "field of view": f"{_times(field_of_view)} mm",
-        "orientation": "".join(nib.aff2axcodes(volume.affine)),
+        "field of view": f"{_times(extent)} mm",
+        "orientation": "".join(axis or "?" for axis in nib.aff2axcodes(volume.affine)),
+        "stored as": described.stored,
         "intensities": f"{darkest:.6g} to {brightest:.6g}",
     }
+    if described.skipped:
+        facts["other files"] = str(described.skipped)
     thick = max(volume.spacing) / min(volume.spacing)
-    if thick > 1.5:
-        facts["slices"] = f"{thick:.1f} times as thick as their pixels; the weights that ship expect equal sides"
+    if thick > THICK:
+        facts["remark"] = (
+            f"one side of a voxel is {thick:.1f} times as long as another; shipped weights expect equal sides"
+        )
+    what = "A DICOM series" if described.format == "dicom" else "A NIfTI volume"
     if brightest == darkest:
-        return Findings(what, facts | {"note": "it is constant: there is nothing to make finer"})
+        return Findings(what, facts | {"remark": "it is constant, so there is nothing to make finer"})
     can = tuple(
-        f"make it {scale}× finer: {_times(n * scale for n in volume.shape)} voxels of"
-        f" {_times(s / scale for s in volume.spacing)} mm"
+        f"make it ×{scale} finer: {_times(n * scale for n in volume.shape)} voxels"
+        f" of {_times(s / scale for s in volume.spacing)} mm"
         for scale in (2, 4)
     )
-    chosen = f" --series {shlex.quote(series)}" if series else ""
-    return Findings(
-        what, facts, can, (f"finemri enhance {_quoted(path)} -o {_quoted(_finer(path))} --scale 2{chosen}",)
-    )
+    return Findings(what, facts, can, (_enhance(path, _finer(path)), _enhance(path, _finer(path), "--style sharp")))
 
 
-def _cohort(path: Path) -> Findings:
+def _choice(path: Path, series: list[Description]) -> Findings:
+    """Several series in one folder: one has to be picked."""
+    facts = {f"series {each.number}": _series(each) for each in series}
+    good = [each for each in series if not each.refusal]
+    can = ("make one of the series finer",) if good else ()
+    commands = tuple(_enhance(path, _finer(path), f"--series {shlex.quote(each.number)}") for each in good)
+    return Findings(f"A folder with {len(series)} DICOM series", facts, can, commands)
+
+
+def _series(series: Description) -> str:
+    """Modality, slices, matrix, spacing; and why it cannot be used, if so."""
+    text = str(series).removeprefix(f"{series.number}: ")
+    return f"{text}; not usable: {series.refusal}" if series.refusal else text
+
+
+def _cohort(path: Path, cohort: Cohort) -> Findings:
     """A folder of many."""
-    cohort = find_cohort(path)
-    scans, labels = (
-        sum(len(files) for files in kind) for kind in zip(*((s.images, s.labels) for s in cohort.subjects))
-    )
+    scans = sum(len(subject.images) for subject in cohort.subjects)
+    labels = sum(len(subject.labels) for subject in cohort.subjects)
     facts = {"people": str(len(cohort)), "scans": str(scans), "label maps": str(labels)}
     recipe = next(iter(RECIPES))
-    can = ["train a recipe on it" + ("" if scans else ", with synthetic contrasts drawn from the label maps")]
-    commands = [f"finemri train {recipe} --cohort {_quoted(path)} --into runs/{recipe}"]
-    if scans:
-        can = ["make every scan finer", "judge methods on it, if they were not trained on it", *can]
-        finer = _quoted(path.resolve().parent / f"{path.resolve().name}-fine")
-        commands = [
-            f"finemri enhance {_quoted(path)} -o {finer}",
-            f"finemri evaluate --cohort {_quoted(path)} --methods linear,spline --into evaluation",
-            *commands,
-        ]
-    return Findings("A cohort", facts, tuple(can), tuple(commands))
+    train = f"finemri train {recipe} --cohort {_quoted(path)} --into runs/{recipe}"
+    if not scans:
+        synthetic = "train a recipe on it, with synthetic contrasts drawn from the label maps"
+        return Findings("A cohort of label maps", facts, (synthetic,), (train,))
+    evaluate = (
+        f"finemri evaluate --cohort {_quoted(path)} --methods linear,spline --degradation kspace --into evaluation"
+    )
+    can = ("make every scan finer", "judge methods on it, if they were not trained on it", "train a recipe on it")
+    return Findings("A cohort", facts, can, (_enhance(path, _finer(path)), evaluate, train))
 
 
 def _weights(path: Path) -> Findings:
@@ -114,21 +131,23 @@ def _weights(path: Path) -> Findings:
         "after": recipe.paper,
         "made by finemri": str(header.get("finemri", "an unknown version")),
     }
-    return Findings(
-        "Weights",
-        facts,
-        ("make scans finer with them",),
-        (f"finemri enhance SCAN.nii.gz -o FINE.nii.gz --weights {_quoted(path)}",),
-    )
+    command = f"finemri enhance SCAN.nii.gz -o FINE.nii.gz --weights {_quoted(path)}"
+    return Findings("Weights", facts, ("make scans finer with them",), (command,))
+
+
+def _enhance(path: Path, output: Path, more: str = "") -> str:
+    return f"finemri enhance {_quoted(path)} -o {_quoted(output)} {more}".rstrip()
 
 
 def _finer(path: Path) -> Path:
-    """Where a finer one would go: beside it, in its own format."""
+    """Where the finer one would go: beside it, in its own format."""
+    path = path.resolve() if path.name in ("", "..") else path
     ending = next((e for e in (".nii.gz", ".nii") if path.name.lower().endswith(e)), "")
-    return path.with_name(path.name[: len(path.name) - len(ending)] + "-x2" + ending)
+    stem = path.name[: len(path.name) - len(ending)] if path.is_dir() or ending else path.parent.resolve().name
+    return path.with_name(f"{stem}-fine{ending}")
 
 
-def _times(numbers: Iterable[float]) -> str:
+def _times(numbers: Iterable[int | float]) -> str:
     return " × ".join(f"{number:.4g}" if isinstance(number, float) else str(number) for number in numbers)
 
 

@@ -37,7 +37,8 @@ def shipped_weights() -> dict[str, Path]:
 
 
 def find_method(name: str, scale: int, device: str = "cpu") -> Method:
-    """A baseline's name, a shipped weights' name or the path of a weights file -> a method that makes images ``scale`` times finer.
+    """A baseline's name, a shipped weights' name or the path of a weights file -> a method that makes images
+    ``scale`` times finer.
 
     Raises Refusal where nothing has that name, where it has another scale, or where a shipped file was altered.
     """
@@ -51,15 +52,19 @@ def find_method(name: str, scale: int, device: str = "cpu") -> Method:
         raise Refusal(_unknown(name))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if name in shipped_weights() and digest != _index()[name]["sha256"]:
-        raise Refusal(f"The shipped weights {name} are not those that were released (another SHA-256); install finemri again.")
+        raise Refusal(
+            f"The shipped weights {name} are not those that were released (another SHA-256); install finemri again."
+        )
     tensors, header = load_weights(path)
     recipe = revive(header)
     generator = recipe.generator()
-    generator.load_state_dict({key: value for key, value in tensors.items()})
+    generator.load_state_dict(tensors)
     enhancer = recipe.enhancer(generator.eval(), device=device)
     if enhancer.scale != (scale,) * 3:
         own = "×".join(str(s) for s in dict.fromkeys(enhancer.scale))
-        raise Refusal(f"{name} makes images {own} times finer, not {scale}; ask for --scale {own} or choose other weights.")
+        raise Refusal(
+            f"{name} makes images {own} times finer, not {scale}; ask for --scale {own} or choose other weights."
+        )
     return Method(name if name in shipped_weights() else str(header["recipe"]), enhancer, digest, header)
 
 
@@ -86,11 +91,13 @@ def list_methods() -> list[dict[str, Any]]:
     with torch.device("meta"):  # shapes alone: a critic of 100 M parameters is counted without being made
         for name, recipe in RECIPES.items():
             networks = {role: sum(p.numel() for p in net.parameters()) for role, net in recipe.networks().items()}
-            rows.append({"name": name, "kind": "recipe", "job": recipe.job, "paper": recipe.paper, "parameters": networks})
-    for name in BASELINES:
-        rows.append({"name": name, "kind": "baseline", "job": "super-resolve", "paper": None, "parameters": {}})
-    for name, facts in _index().items():
-        rows.append({"name": name, "kind": "weights", "job": "super-resolve", **{k: facts[k] for k in ("recipe", "sha256")}})
+            facts = {"job": recipe.job, "paper": recipe.paper, "parameters": networks}
+            rows.append({"name": name, "kind": "recipe", **facts})
+    rows += [{"name": name, "kind": "baseline", "job": "super-resolve", "paper": None} for name in BASELINES]
+    rows += [
+        {"name": name, "kind": "weights", "job": "super-resolve", "recipe": facts["recipe"], "sha256": facts["sha256"]}
+        for name, facts in _index().items()
+    ]
     return rows
 
 
@@ -114,6 +121,6 @@ def _unknown(name: str) -> str:
     from finemri.baselines import BASELINES
 
     if name in RECIPES:
-        return f"{name} is a recipe without shipped weights: train it (finemri train {name} …) and give the path of the weights."
+        return f"{name} is a recipe, and no weights ship under its name: train it, and give the path of its weights."
     known = ", ".join([*BASELINES, *shipped_weights()])
     return f"There is no method {name!r}: it is neither a file nor one of {known}."

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from finemri.cohorts.cohort import Cohort
-    from finemri.cohorts.examples import Examples
 
 
 def train(
@@ -34,7 +33,8 @@ def train(
 ) -> Path:
     """Play the recipe's stages on patches of the cohorts; returns the last stage's weights. Run again, it resumes.
 
-    ``held_out`` is the share of people, in each cohort of at least ten people, who are kept for validation: the split is by
+    ``held_out`` is the share of people, in each cohort of at least ten people, who are kept for validation: the split
+    is by
     person and stored in ``into/split-1.json`` …. ``shares``: how often each cohort is drawn, equally unless told.
     Raises Refusal for cohorts, settings or a directory that do not fit; TrainingDiverged where a loss is not finite.
     """
@@ -103,7 +103,9 @@ def _split(cohorts: "Sequence[Cohort]", held_out: float, seed: int, into: Path) 
     return learning, watching
 
 
-def _validation(recipe: Recipe, cohorts: "Sequence[Cohort]", seed: int, count: int = 16) -> "Callable[[nn.Module], dict[str, float]]":
+def _validation(
+    recipe: Recipe, cohorts: "Sequence[Cohort]", seed: int, count: int = 16
+) -> "Callable[[nn.Module], dict[str, float]]":
     """PSNR over the same few patches of the people held out, peak 1 in normalised units."""
     import torch
 

@@ -30,9 +30,9 @@ def without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let baselines stand in for the shipped weights: linear for faithful, nearest for sharp."""
     standing_in = {"faithful": "linear", "sharp": "nearest"}
 
-    def without(source: Path, output: Path, *, style: str | None = None, **settings: Any) -> object:
+    def without(source: Path, output: Path, *, style: str | None = None, **settings: Any) -> None:
         method = standing_in[style] if style else settings.pop("method")
-        return enhance(source, output, method=method, **settings)
+        enhance(source, output, method=method, **settings)
 
     monkeypatch.setattr(room, "enhance", without)
 

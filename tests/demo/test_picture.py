@@ -14,7 +14,8 @@ def head(rows: int, columns: int, brightness: float = 100.0) -> Slice:
     row, column = np.mgrid[:rows, :columns]
     inside = ((row - rows / 2) / (0.4 * rows)) ** 2 + ((column - columns / 2) / (0.4 * columns)) ** 2 < 1
     texture = 1 + 0.3 * np.sin(row * 2.1) * np.sin(column * 1.7) * (row > rows / 2)
-    return (brightness * inside * texture).astype(np.float32)
+    image: Slice = (brightness * inside * texture).astype(np.float32)
+    return image
 
 
 @pytest.mark.parametrize(("rows", "columns", "brightness"), [(61, 40, 1.0), (40, 61, 4000.0)])
@@ -25,7 +26,6 @@ def test_the_picture_shows_every_image_and_its_error(
     images = {"truth": truth, "coarse": truth * 0.5, "spline": truth * 0.9}
     draw(images, {"spline": "30 dB"}, "a head", tmp_path / "a.png")
     picture = reader.imread(tmp_path / "a.png")[..., :3]
-    assert picture.shape[1] > picture.shape[0] * 0.8
     third = picture.shape[1] // 3
     assert all(picture[:, n * third : (n + 1) * third].std() > 0.1 for n in range(3))
     bottom = picture[int(0.8 * picture.shape[0]) :]

@@ -35,11 +35,10 @@ def test_the_generators_gradient_points_the_other_way(rule: Rule) -> None:
     """What the critic wants lower on a made image, the generator wants higher."""
     critic = mean_brightness(1.0)
     real = torch.full((6, 1, 4, 4, 4), 0.05)
-    for turn, sign in ((lambda x: rule.critic_loss(critic, real, x), 1.0), (lambda x: rule.generator_loss(critic, x), -1.0)):
-        torch.manual_seed(0)
-        fake = torch.full((6, 1, 4, 4, 4), 0.01, requires_grad=True)
-        (gradient,) = torch.autograd.grad(turn(fake), fake)
-        assert sign * float(gradient.sum()) > 0
+    fake = torch.full((6, 1, 4, 4, 4), 0.01, requires_grad=True)
+    (critics,) = torch.autograd.grad(rule.critic_loss(critic, real, fake), fake)
+    (generators,) = torch.autograd.grad(rule.generator_loss(critic, fake), fake)
+    assert float(critics.sum()) > 0 > float(generators.sum())
 
 
 @each
@@ -62,7 +61,7 @@ def test_gradients_are_right_to_double_precision(rule: Rule) -> None:
         return rule.generator_loss(lambda image: score(image, kernel.detach()), made)
 
     assert torch.autograd.gradcheck(critics_turn, (kernel,), atol=1e-6)
-    assert torch.autograd.gradcheck(generators_turn, (fake.requires_grad_(True),), atol=1e-6)
+    assert torch.autograd.gradcheck(generators_turn, (fake.requires_grad_(),), atol=1e-6)
 
 
 def test_the_penalty_of_a_critic_of_slope_two_is_one() -> None:
@@ -74,8 +73,10 @@ def test_the_penalty_of_a_critic_of_slope_two_is_one() -> None:
 def test_the_penalty_of_a_flat_critic_has_a_gradient() -> None:
     """√ has none at 0: without ε this is where NaN comes from."""
     weight = torch.zeros(1, requires_grad=True)
-    penalty = WassersteinGP().slope(lambda x: (weight * x).flatten(1).sum(1), torch.randn(2, 1, 4, 4, 4), torch.randn(2, 1, 4, 4, 4))
-    penalty.backward()  # type: ignore[no-untyped-call]
+    penalty = WassersteinGP().slope(
+        lambda x: (weight * x).flatten(1).sum(1), torch.randn(2, 1, 4, 4, 4), torch.randn(2, 1, 4, 4, 4)
+    )
+    penalty.backward()
     assert weight.grad is not None
     assert bool(weight.grad.isfinite().all())
 

@@ -12,7 +12,8 @@ from finemri.volumes.grid import scaled_affine
 def millimetres(affine: np.ndarray, shape: np.ndarray) -> np.ndarray:
     """Where every voxel lies: (3, i, j, k)."""
     at = np.indices(tuple(shape)).reshape(3, -1)
-    return (affine[:3, :3] @ at + affine[:3, 3:]).reshape(3, *shape).astype(np.float32)
+    places: np.ndarray = (affine[:3, :3] @ at + affine[:3, 3:]).reshape(3, *shape)
+    return places.astype(np.float32)
 
 
 shapes = st.tuples(*[st.integers(1, 9)] * 3)

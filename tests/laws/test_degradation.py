@@ -45,7 +45,8 @@ def test_a_constant_stays_constant(degradation: Degradation, shape: tuple[int, i
 
 @each
 def test_coarse_sample_i_sits_at_the_centre_of_its_cell(degradation: Degradation) -> None:
-    """A smooth wave over the field of view, read at r·i + (r − 1)/2, is what comes out: attenuated, but nowhere shifted."""
+    """A smooth wave over the field of view, read at r·i + (r − 1)/2, is what comes out: attenuated, but nowhere
+    shifted."""
     n = 120
     for axis, r in enumerate(degradation.scale):
         shape = [1, 1, 1]

@@ -38,7 +38,8 @@ def test_gradient_matches_a_finite_difference(name: str) -> None:
 
 
 def test_gradient_difference_by_hand() -> None:
-    """True ramp of slope 3 along one axis against a ramp of slope −1: (3 − 1)² there, 0 along the others; no border term."""
+    """True ramp of slope 3 along one axis against a ramp of slope −1: (3 − 1)² there, 0 along the others; no border
+    term."""
     ramp = torch.arange(5.0)[:, None, None].expand(5, 4, 4)
     true, made = (3 * ramp)[None, None], (-ramp)[None, None]
     assert float(gradient_difference(made, true)) == pytest.approx(4.0)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from finemri.measures import MEASURES, fidelity
 from finemri.measures.fidelity import gradient_energy, hfen, nmse, psnr, reference_range, ssim
 from finemri.refusal import Refusal
 
+SKIMAGE: Any = metrics  # some of its functions are untyped
 rng = np.random.default_rng(0)
 TRUTH = (ndimage.gaussian_filter(rng.normal(size=(21, 18, 24)), 1.2) * 400 + 300).astype(np.float32)
 IMAGE = (TRUTH + rng.normal(size=TRUTH.shape) * 20).astype(np.float32)
@@ -52,26 +54,26 @@ def test_the_peak_is_the_references_whatever_the_image() -> None:
 
 @pytest.mark.usefixtures("slabs")
 def test_psnr_and_nmse_equal_scikit_image() -> None:
-    assert psnr(IMAGE, TRUTH) == pytest.approx(metrics.peak_signal_noise_ratio(TRUTH, IMAGE, data_range=L), rel=1e-6)
-    assert nmse(IMAGE, TRUTH) == pytest.approx(metrics.normalized_root_mse(TRUTH, IMAGE) ** 2, rel=1e-5)
+    assert psnr(IMAGE, TRUTH) == pytest.approx(SKIMAGE.peak_signal_noise_ratio(TRUTH, IMAGE, data_range=L), rel=1e-6)
+    assert nmse(IMAGE, TRUTH) == pytest.approx(SKIMAGE.normalized_root_mse(TRUTH, IMAGE) ** 2, rel=1e-5)
 
 
 @pytest.mark.usefixtures("slabs")
 def test_ssim_equals_scikit_image() -> None:
     y, x = TRUTH.astype(np.float64), IMAGE.astype(np.float64)
-    uniform = metrics.structural_similarity(y, x, win_size=7, data_range=L)
+    uniform = SKIMAGE.structural_similarity(y, x, win_size=7, data_range=L)
     wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": L}
     assert ssim(IMAGE, TRUTH, window="uniform") == pytest.approx(uniform, rel=1e-9)
-    assert ssim(IMAGE, TRUTH) == pytest.approx(metrics.structural_similarity(y, x, **wang), rel=1e-9)
+    assert ssim(IMAGE, TRUTH) == pytest.approx(SKIMAGE.structural_similarity(y, x, **wang), rel=1e-9)
     for axis in range(3):
         planes = zip(np.moveaxis(y, axis, 0), np.moveaxis(x, axis, 0), strict=True)
-        slices = [metrics.structural_similarity(p, q, **wang) for p, q in planes]
+        slices = [SKIMAGE.structural_similarity(p, q, **wang) for p, q in planes]
         assert ssim(IMAGE, TRUTH, axis=axis) == pytest.approx(np.mean(slices), rel=1e-9)
 
 
 @pytest.mark.usefixtures("slabs")
 def test_ssim_inside_a_mask_is_the_mean_of_the_map_there() -> None:
-    _, similarity = metrics.structural_similarity(
+    _, similarity = SKIMAGE.structural_similarity(
         TRUTH.astype(np.float64), IMAGE.astype(np.float64), win_size=7, data_range=L, full=True
     )
     assert ssim(IMAGE, TRUTH, MASK, window="uniform") == pytest.approx(similarity[MASK].mean(), rel=1e-9)

@@ -80,7 +80,8 @@ def test_smooth_noise_has_unit_deviation_and_the_scale_asked_for(spacing: float)
     noise = torch.stack([smooth_noise((48, 48, 48), spacing, torch.Generator().manual_seed(n)) for n in range(8)])
     assert float(noise.std()) == pytest.approx(1, abs=0.2)
     neighbours = float((noise[:, 1:] * noise[:, :-1]).mean() / noise.square().mean())
-    assert (neighbours > 0.6) == (spacing >= 2)
+    width = 0.6 * spacing  # the Gaussian that interpolates
+    assert neighbours == pytest.approx(np.exp(-1 / (4 * width**2)) if spacing > 1 else 0, abs=0.05)
 
 
 def test_negative_labels_are_refused() -> None:

@@ -35,7 +35,9 @@ def test_truncation_keeps_what_is_below_the_cut_and_drops_what_is_above() -> Non
     for cycles in range(n // 2):
         wave = torch.cos(2 * torch.pi * cycles * at / n)[:, None, None].expand(n, 4, 4)
         coarse = KSpaceTruncation(r)(wave.contiguous())[:, 0, 0]
-        expected = torch.cos(2 * torch.pi * cycles * centres / n) * (1.0 if cycles < n / 4 else 0.5 if cycles == n / 4 else 0.0)
+        expected = torch.cos(2 * torch.pi * cycles * centres / n) * (
+            1.0 if cycles < n / 4 else 0.5 if cycles == n / 4 else 0.0
+        )
         torch.testing.assert_close(coarse, expected, atol=1e-12, rtol=0)
 
 

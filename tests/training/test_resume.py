@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.training import tiny
 
 from finemri.training.weights import load_weights, read_tensors
-from tests.training import tiny
 
 
 @pytest.fixture(scope="module")

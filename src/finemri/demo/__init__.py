@@ -87,6 +87,7 @@ def _bring_back(truth: Volume, degradation: str, into: Path, device: str, *, for
     inside = head_mask(truth.voxels)
     for method in METHODS:
         fine = into / f"fine-{method}.nii.gz"
+        Console(stderr=True).print(f"{degradation}: {method}")
         if method == "spline":
             enhance(into / "coarse.nii.gz", fine, scale=SCALE, method=method, device=device, force=force)
         else:

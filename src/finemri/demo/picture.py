@@ -27,6 +27,7 @@ def draw(images: Mapping[str, Slice], captions: Mapping[str, str], title: str, p
     truth = images["truth"]
     part = _busiest(truth, side=max(4, min(truth.shape) // 3))
     bottom, top = (float(p) for p in np.percentile(truth[truth > 0] if (truth > 0).any() else truth, [0.5, 99.9]))
+    top = top if top > bottom else bottom + 1
     worst = max(float(np.percentile(np.abs(images[name] - truth)[part], 99.5)) for name in captions) or 1.0
     tall = truth.shape[0] / truth.shape[1]
     width, columns = 2.9, len(images)

@@ -1,1 +1,2 @@
-"""What training asks for. A loss takes (made, true) and gives one number; an adversarial rule reads a critic in two ways."""
+"""What training asks for. A loss takes (made, true) and gives one number; an adversarial rule reads a critic in two
+ways."""

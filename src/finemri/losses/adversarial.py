@@ -80,7 +80,7 @@ class WassersteinGP:
         dtype = torch.float64 if real.dtype == torch.float64 else torch.float32
         with torch.autocast(real.device.type, enabled=False):
             u = torch.rand(len(real), *(1,) * (real.ndim - 1), device=real.device, dtype=dtype)
-            between = (real + u * (fake - real).detach()).to(dtype).detach().requires_grad_(True)
+            between = (real + u * (fake - real).detach()).to(dtype).detach().requires_grad_()
             (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
             norm = (gradient.flatten(1).square().sum(1) + self.epsilon).sqrt()
             return (norm - 1).square().mean()
@@ -89,7 +89,11 @@ class WassersteinGP:
 def _target(scores: Scores, span: Range) -> Tensor:
     low, high = span
     shape = (len(scores), *(1,) * (scores.ndim - 1))
-    drawn = low + (high - low) * torch.rand(shape, device=scores.device) if high > low else torch.full(shape, low, device=scores.device)
+    drawn = (
+        low + (high - low) * torch.rand(shape, device=scores.device)
+        if high > low
+        else torch.full(shape, low, device=scores.device)
+    )
     return drawn.to(scores.dtype).expand_as(scores)
 
 

@@ -23,6 +23,8 @@ Window = Literal["gaussian", "uniform"]
 
 SLAB = 2**22
 """Voxels in a slab: 32 MiB of float64 for each array that a measure needs."""
+REACH = 7
+"""Voxels: half the widest window, that of HFEN."""
 
 
 def reference_range(reference: Scan) -> float:
@@ -73,7 +75,7 @@ def ssim(
         mask = None if mask is None else np.moveaxis(mask, axis, 0)
     if min(reference.shape[a] for a in axes) <= 2 * radius:
         raise Refusal(
-            f"This SSIM needs {2 * radius + 1} voxels along each axis, the image is {reference.shape}; choose a larger one."
+            f"This SSIM needs {2 * radius + 1} voxels along each axis, not {reference.shape}; choose a larger image."
         )
     taps = (2 * radius + 1) ** ndim
     unbiased = taps / (taps - 1) if window == "uniform" else 1.0
@@ -93,7 +95,7 @@ def hfen(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
     High-frequency error norm (Ravishankar & Bresler, 2011), in 3D and relative to the truth. Mirrored beyond the edges.
     """
     error = power = rounding = 0.0
-    for x, y, inside, own in _slabs(image, reference, mask, 7):
+    for x, y, inside, own in _slabs(image, reference, mask, REACH):
         error += float((_laplacian(x - y)[own][inside] ** 2).sum())
         power += float((_laplacian(y)[own][inside] ** 2).sum())
         rounding += 1e-24 * float((y[own][inside] ** 2).sum())
@@ -122,17 +124,30 @@ def _check(image: Scan, reference: Scan, mask: Inside | None) -> None:
 def _slabs(
     image: Scan, reference: Scan, mask: Inside | None, halo: int = 0
 ) -> Iterator[tuple[Slab, Slab, Inside, slice]]:
-    """Slabs along the first axis, with ``halo`` more planes where there are some; their mask, and which are their own."""
+    """Slabs along the first axis with up to ``halo`` planes more on both sides; their mask, and which are their own.
+
+    Only the box around the mask is read, and as much around it as any window needs.
+    """
     _check(image, reference, mask)
-    size = reference.shape[0]
-    depth = max(1, SLAB // (reference.shape[1] * reference.shape[2]))
-    for start in range(0, size, depth):
-        stop = min(start + depth, size)
-        low, high = max(0, start - halo), min(size, stop + halo)
-        x, y = (voxels[low:high].astype(np.float64) for voxels in (image, reference))
-        inside = np.ones((stop - start, *reference.shape[1:]), dtype=bool) if mask is None else mask[start:stop]
-        if inside.any():
-            yield x, y, inside, slice(start - low, stop - low)
+    across = [_extent(mask, axis, size) for axis, size in enumerate(reference.shape)]
+    box = tuple(slice(max(0, low - REACH), high + REACH) for low, high in across[1:])
+    first, last = across[0]
+    plane = reference[(0, *box)].size
+    depth = max(1, SLAB // plane)
+    for start in range(first, last, depth):
+        stop = min(start + depth, last)
+        low, high = max(0, start - halo), min(len(reference), stop + halo)
+        x, y = (voxels[(slice(low, high), *box)].astype(np.float64) for voxels in (image, reference))
+        own = slice(start - low, stop - low)
+        yield x, y, np.ones(x[own].shape, dtype=bool) if mask is None else mask[(slice(start, stop), *box)], own
+
+
+def _extent(mask: Inside | None, axis: int, size: int) -> tuple[int, int]:
+    """The first and one past the last index along an axis where the mask says yes."""
+    if mask is None:
+        return 0, size
+    found = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+    return int(found[0]), int(found[-1]) + 1
 
 
 def _range(reference: Scan, peak: float | None) -> float:
@@ -171,9 +186,9 @@ _WINDOWS: dict[str, Any] = {"gaussian": _gaussian_window, "uniform": _uniform_wi
 _RADIUS = {"gaussian": 5, "uniform": 3}
 
 
-def _laplacian(voxels: Slab, sigma: float = 1.5, radius: int = 7) -> Slab:
+def _laplacian(voxels: Slab, sigma: float = 1.5) -> Slab:
     """h∗x with h = Σ_a (a²/σ⁴ − 1/σ²) g: one second derivative an axis, each made to ignore constants exactly."""
-    at = np.arange(-radius, radius + 1, dtype=np.float64)
+    at = np.arange(-REACH, REACH + 1, dtype=np.float64)
     g = np.exp(-(at**2) / (2 * sigma**2))
     g /= g.sum()
     second = (at**2 / sigma**4 - 1 / sigma**2) * g

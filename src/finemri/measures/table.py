@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from finemri.measures import MEASURES
@@ -49,11 +50,15 @@ def _cells(s: Summary) -> list[str]:
 
 
 def _screen(title: str, group: Sequence[Summary]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading == "method" else "right")
+    """Narrow enough for 80 columns."""
+    table = Table(title=title, title_justify="left", box=SIMPLE)
+    for heading in ("method", "mean ± std", "min to max", f"over {BASELINE} ± std", "people"):
+        table.add_column(heading, justify="left" if heading == "method" else "right", overflow="fold")
     for s in group:
-        table.add_row(*_cells(s))
+        method, people, mean, std, least, most, gain, gain_std, *_ = _cells(s)
+        table.add_row(
+            method, f"{mean} ± {std}", f"{least} to {most}", f"{gain} ± {gain_std}" if gain != "–" else "", people
+        )
     return table
 
 

@@ -34,18 +34,18 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Batch) -> Made:
         inner = functional.leaky_relu(self.first_norm(self.first(x)), self.slope)
-        return x + self.second_norm(self.second(inner))
+        y: Made = x + self.second_norm(self.second(inner))
+        return y
 
 
 def shuffle(x: Batch, factor: int) -> Made:
     """Sub-pixel shuffle: (b, c·r³, i, j, k) -> (b, c, r·i, r·j, r·k) (Shi et al., 2016, in 3D)."""
-    return rearrange(
-        x, "b (c p q r) i j k -> b c (i p) (j q) (k r)", p=factor, q=factor, r=factor
-    )
+    return rearrange(x, "b (c p q r) i j k -> b c (i p) (j q) (k r)", p=factor, q=factor, r=factor)
 
 
 class ResizeConv(nn.Module):
-    """Twice as fine by convolution, nearest neighbour, convolution: free of checkerboards, at the cost of fine-grid work."""
+    """Twice as fine by convolution, nearest neighbour, convolution: free of checkerboards, at the cost of fine-grid
+    work."""
 
     def __init__(self, inputs: int, outputs: int = 64, slope: float = 0.25) -> None:
         super().__init__()
@@ -59,7 +59,8 @@ class ResizeConv(nn.Module):
 
 
 class SubPixel(nn.Module):
-    """Twice as fine by convolution to 64 maps, activation, then shuffle into 8: fast, and the one that shows checkerboards."""
+    """Twice as fine by convolution to 64 maps, activation, then shuffle into 8: fast, and the one that shows
+    checkerboards."""
 
     def __init__(self, inputs: int, maps: int = 64, slope: float = 0.25) -> None:
         super().__init__()

@@ -40,9 +40,15 @@ class VolumeCritic(nn.Module):
             inputs, outputs = outputs, outputs * (1 + depth % 2)
         self.convolutions = nn.Sequential(*layers)
         initialise(self)
-        self.head = nn.Sequential(nn.Flatten()) if head == "dense" else nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Flatten())
+        self.head = (
+            nn.Sequential(nn.Flatten()) if head == "dense" else nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Flatten())
+        )
         places = math.prod(math.ceil(n / 16) for n in patch) if head == "dense" else 1
-        dense = [nn.Linear(inputs * places, 1024), nn.LeakyReLU(0.3), nn.Linear(1024, 1)] if head == "dense" else [nn.Linear(inputs, 1)]
+        dense = (
+            [nn.Linear(inputs * places, 1024), nn.LeakyReLU(0.3), nn.Linear(1024, 1)]
+            if head == "dense"
+            else [nn.Linear(inputs, 1)]
+        )
         for layer in dense:
             if isinstance(layer, nn.Linear):
                 nn.init.trunc_normal_(layer.weight, std=0.1 if head == "dense" else 0.02, a=-2.0, b=2.0)

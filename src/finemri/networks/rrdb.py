@@ -25,7 +25,8 @@ class DenseBlock(nn.Module):
         known = x
         for layer in self.convs[:-1]:
             known = torch.cat([known, functional.leaky_relu(layer(known), 0.2)], dim=1)
-        return x + 0.2 * self.convs[-1](known)
+        y: Made = x + 0.2 * self.convs[-1](known)
+        return y
 
 
 class RRDB(nn.Module):
@@ -36,11 +37,13 @@ class RRDB(nn.Module):
         self.dense = nn.Sequential(*(DenseBlock(features, growth) for _ in range(3)))
 
     def forward(self, x: Batch) -> Made:
-        return x + 0.2 * self.dense(x)
+        y: Made = x + 0.2 * self.dense(x)
+        return y
 
 
 class RRDBNet3D(nn.Module):
-    """RRDBs on the coarse grid, sub-pixel to the fine one, added to linear interpolation (b, 1, i, j, k) -> (b, 1, ri, rj, rk).
+    """RRDBs on the coarse grid, sub-pixel to the fine one, added to linear interpolation (b, 1, i, j, k) -> (b, 1,
+    ri, rj, rk).
 
     On a public common protocol a plain 3D RRDB beats every other published network on four brain data sets.
     """
@@ -60,4 +63,5 @@ class RRDBNet3D(nn.Module):
     def forward(self, x: Batch) -> Made:
         trunk = self.head(x)
         trunk = functional.leaky_relu(trunk + self.post(self.blocks(trunk)), 0.2)
-        return self.interpolate(x) + shuffle(self.tail(trunk), self.scale).float()
+        y: Made = self.interpolate(x) + shuffle(self.tail(trunk), self.scale).float()
+        return y

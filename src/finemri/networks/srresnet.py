@@ -80,7 +80,8 @@ class ResidualSR3D(nn.Module):
     def forward(self, x: Batch) -> Made:
         trunk = self.head(x)
         trunk = functional.leaky_relu(trunk + self.blocks(trunk), 0.1)
-        return self.interpolate(x) + shuffle(self.tail(trunk), self.scale).float()
+        y: Made = self.interpolate(x) + shuffle(self.tail(trunk), self.scale).float()
+        return y
 
 
 def check_scale(scale: int) -> None:

@@ -10,7 +10,7 @@ the same field of view. Axis lengths that r does not divide lose their last few 
 import functools
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from finemri.shapes import Coarse, Image
 Boundary = Literal["periodic", "mirror"]
 
 
+@runtime_checkable
 class Degradation(Protocol):
     """A linear map from the fine grid to the coarse one."""
 
@@ -121,7 +122,8 @@ class SliceProfile:
 
     @property
     def scale(self) -> tuple[int, int, int]:
-        return (*(1,) * self.axis, self.spacing, *(1,) * (2 - self.axis))
+        i, j, k = (self.spacing if axis == self.axis else 1 for axis in range(3))
+        return i, j, k
 
     def matrices(self, shape: tuple[int, int, int]) -> list[Tensor | None]:
         n, r = shape[self.axis], self.spacing

@@ -33,7 +33,9 @@ def resample(
     if offset is None:
         offset = [(n - s * m) / 2 for n, m, s in zip(size, shape, step, strict=True)]
     for axis in range(3):
-        matrix = _weights(shape[axis], size[axis], float(step[axis]), float(offset[axis]), kernel, sigma).to(image.dtype)
+        matrix = _weights(shape[axis], size[axis], float(step[axis]), float(offset[axis]), kernel, sigma).to(
+            image.dtype
+        )
         image = (image.movedim(axis - 3, -1) @ matrix.T).movedim(-1, axis - 3)
     return image.contiguous()
 

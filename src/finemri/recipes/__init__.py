@@ -1,4 +1,5 @@
-"""One page a published system, and the shelf: a plain dict of named settings. Nothing here imports torch until asked to."""
+"""One page a published system, and the shelf: a plain dict of named settings. Nothing here imports torch until asked
+to."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -8,7 +9,9 @@ from finemri.recipes.recipe import Recipe
 from finemri.recipes.volume_srgan import VolumeSRGAN
 from finemri.refusal import Refusal
 
-_AT_4 = {"scale": 4, "patch": (32, 32, 23)}
+__all__ = ["RECIPES", "Recipe", "VolumeSRGAN", "describe", "revive"]
+
+_AT_4: dict[str, Any] = {"scale": 4, "patch": (32, 32, 23)}
 _RESIZE = VolumeSRGAN(upsampler="resize-conv", tanh=True)
 _SUBPIXEL = VolumeSRGAN(upsampler="sub-pixel")
 _SUBPIXEL_NN = VolumeSRGAN(upsampler="sub-pixel-nn")
@@ -65,7 +68,9 @@ RECIPES: dict[str, Recipe] = {
     "volume-srgan-resize-x4": replace(_RESIZE, **_AT_4),
     "volume-srgan-subpixel-x4": replace(_SUBPIXEL, **_AT_4),
     "volume-srgan-subpixel-nn-x4": replace(_SUBPIXEL_NN, **_AT_4),
-    "volume-srgan-published-x2": replace(_RESIZE, sum_losses=True, inert_critic=True, adversarial=0.1, generator_rate=1e-4),
+    "volume-srgan-published-x2": replace(
+        _RESIZE, sum_losses=True, inert_critic=True, adversarial=0.1, generator_rate=1e-4
+    ),
     "volume-rrdb-x2": _RRDB,
     "volume-rrdb-x4": replace(_RRDB, scale=4, patch=(16, 16, 16)),
 }
@@ -80,12 +85,19 @@ def describe(name: str, recipe: Recipe) -> dict[str, object]:
 
 
 def revive(header: Mapping[str, Any]) -> Recipe:
-    """The recipe that a checkpoint's header describes. Raises Refusal for a kind or a setting that this version lacks."""
+    """The recipe that a checkpoint's header describes. Raises Refusal for a kind or a setting that this version
+    lacks."""
     kind = KINDS.get(str(header.get("kind")))
     if kind is None:
-        raise Refusal(f"These weights are of a kind that this version does not know ({header.get('kind')!r}); update finemri.")
-    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in dict(header["settings"]).items()}
+        raise Refusal(
+            f"These weights are of a kind that this version does not know ({header.get('kind')!r}); update finemri."
+        )
+    settings: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in dict(header["settings"]).items()
+    }
     unknown = sorted(settings.keys() - {field.name for field in fields(kind)})
     if unknown:
-        raise Refusal(f"These weights use settings that this version does not know ({', '.join(unknown)}); update finemri.")
+        raise Refusal(
+            f"These weights use settings that this version does not know ({', '.join(unknown)}); update finemri."
+        )
     return kind(**settings)

@@ -53,6 +53,7 @@ def patches_of_cohorts(
                     patch=patch,
                     seed=own_seed,
                     noise=noise,
+                    normaliser=normaliser,
                 )
             )
         else:

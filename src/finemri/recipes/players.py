@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -10,6 +10,7 @@ from torch import nn
 from finemri.training.player import Player
 
 
+@runtime_checkable
 class Learning(Protocol):
     """The settings of a recipe that a player needs."""
 
@@ -27,7 +28,8 @@ class Learning(Protocol):
 
 
 def player(settings: Learning, network: nn.Module, rate: float, rounds: int, ema: float | None = None) -> Player:
-    """A network with Adam, the recipe's schedule and clipping; channels last, which convolutions on this hardware like best."""
+    """A network with Adam, the recipe's schedule and clipping; channels last, which convolutions on this hardware
+    like best."""
     network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # torch's stubs know 4D only
     optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=(settings.beta1, 0.999))
     factor = cosine(rounds) if settings.schedule == "cosine" else None

@@ -1,7 +1,7 @@
 """Recipe: what every published system on the shelf can do, told in plain settings."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:  # the command line lists the shelf and must not wait for torch
     from torch import nn
@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # the command line lists the shelf and must not wait for torc
     from finemri.volumes.enhancer import Enhancer
 
 
+@runtime_checkable
 class Recipe(Protocol):
     """A frozen dataclass: its fields are the command line, the header of the checkpoint and the documentation."""
 

@@ -28,7 +28,8 @@ class VolumeSRGAN:
     scale: int = 2
     """How many times finer, along every axis: 2 or 4."""
     generator_kind: Literal["srresnet", "residual", "rrdb"] = "srresnet"
-    """srresnet: the paper's; residual: a correction to interpolation, as shipped; rrdb: residual in residual dense blocks."""
+    """srresnet: the paper's; residual: a correction to interpolation, as shipped; rrdb: residual in residual dense
+    blocks."""
     upsampler: Literal["resize-conv", "sub-pixel", "sub-pixel-nn"] = "resize-conv"
     """The paper's three ways to the fine grid (srresnet only)."""
     features: int = 32
@@ -103,12 +104,16 @@ class VolumeSRGAN:
     sum_losses: bool = False
     """As the published code: MSE and gradients are sums over batch and voxels (use adversarial=0.1 with it)."""
     inert_critic: bool = False
-    """As the published code by a slip: the critic gets the same targets for real and made patches, and the generator too."""
+    """As the published code by a slip: the critic gets the same targets for real and made patches, and the generator
+    too."""
 
     def __post_init__(self) -> None:
         if self.scale not in (2, 4):
             raise Refusal(f"scale is 2 or 4, not {self.scale}.")
-        if min(self.fidelity_rounds, self.adversarial_rounds) < 0 or self.fidelity_rounds + self.adversarial_rounds == 0:
+        if (
+            min(self.fidelity_rounds, self.adversarial_rounds) < 0
+            or self.fidelity_rounds + self.adversarial_rounds == 0
+        ):
             raise Refusal("A training needs rounds: set fidelity_rounds or adversarial_rounds above 0.")
         if min(self.batch, self.features, self.blocks, self.critic_features, self.critic_turns, *self.patch) < 1:
             raise Refusal("batch, patch, features, blocks, critic_features and critic_turns are at least 1.")
@@ -146,13 +151,14 @@ class VolumeSRGAN:
         return {**generator, "critic": self.critic()} if self.adversarial_rounds else generator
 
     def examples(self, cohorts: "Sequence[Cohort]", shares: Sequence[float], seed: int) -> "Examples":
-        """Patches of the cohorts' images; of a cohort that has only label maps, patches with a new contrast every time."""
+        """Patches of the cohorts' images; of a cohort that has only label maps, patches with a new contrast every
+        time."""
         from finemri.recipes.patches import patches_of_cohorts
 
         return patches_of_cohorts(
             cohorts,
             shares,
-            degradations=self._degradations(),
+            degradations=self.degrade(),
             patch=self.patch,
             seed=seed,
             noise=(0.0, self.noise),
@@ -167,18 +173,27 @@ class VolumeSRGAN:
 
         stages = []
         if self.fidelity_rounds:
-            stages.append(Stage("fidelity", self.fidelity_rounds, lambda _: self._supervised(generator), examples, self.batch))
+            stages.append(
+                Stage("fidelity", self.fidelity_rounds, lambda _: self._supervised(generator), examples, self.batch)
+            )
         if self.adversarial_rounds:
-            stages.append(Stage("adversarial", self.adversarial_rounds, lambda _: self._adversaries(generator), examples, self.batch))
+            stages.append(
+                Stage(
+                    "adversarial", self.adversarial_rounds, lambda _: self._adversaries(generator), examples, self.batch
+                )
+            )
         return stages
 
     def enhancer(self, generator: "nn.Module", device: str = "cpu") -> "Enhancer":
         """The trained generator at work, on volumes of any size."""
         from finemri.recipes.network_enhancer import NetworkEnhancer
 
-        return NetworkEnhancer(generator, scale=self.scale, normaliser=self.normaliser, device=device, precision=self.precision)
+        return NetworkEnhancer(
+            generator, scale=self.scale, normaliser=self.normaliser, device=device, precision=self.precision
+        )
 
-    def _degradations(self) -> "list[Degradation]":
+    def degrade(self) -> "list[Degradation]":
+        """How training makes patches coarse."""
         from finemri.physics.degradation import GaussianBlur, KSpaceTruncation
 
         made: dict[str, Degradation] = {
@@ -207,13 +222,13 @@ class VolumeSRGAN:
     def _adversaries(self, generator: "nn.Module") -> "Game":
         from functools import partial
 
-        from finemri.losses.fidelity import mean_absolute, mean_squared
+        from finemri.losses.fidelity import Reduction, mean_absolute, mean_squared
         from finemri.losses.gradient import gradient_difference
         from finemri.recipes.players import player
-        from finemri.training.games import Adversarial
+        from finemri.training.games import Adversarial, Loss
 
-        reduction = "sum" if self.sum_losses else "mean"
-        losses = {
+        reduction: Reduction = "sum" if self.sum_losses else "mean"
+        losses: dict[str, tuple[float, Loss]] = {
             "mse": (self.mse, partial(mean_squared, reduction=reduction)),
             "l1": (self.l1, mean_absolute),
             "gradient": (self.gradient, partial(gradient_difference, reduction=reduction)),

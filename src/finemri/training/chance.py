@@ -24,7 +24,7 @@ def chance() -> dict[str, Any]:
     _, keys, place, has_gauss, cached = np.random.get_state(legacy=True)  # noqa: NPY002
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None,  # type: ignore[no-untyped-call]
+        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None,
         "numpy": {
             "keys": torch.from_numpy(np.array(keys, np.int64)),
             "rest": [int(place), int(has_gauss), float(cached)],

@@ -45,8 +45,8 @@ class Checkpoints:
 
     @property
     def last(self) -> Path | None:
-        """The newest, checked or not."""
-        return max(self.folder.glob("round-*"), default=None)
+        """The newest, whether whole or not."""
+        return next(reversed(self._all()), None)
 
     def write(self, fabric: Fabric, place: Place, shared: object, own: object) -> Path:
         """All processes together. The checkpoint is there when its folder has its name, and not a moment before."""
@@ -56,9 +56,9 @@ class Checkpoints:
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir(parents=True)
         fabric.barrier()
-        write_whole(temporary / f"own-{fabric.global_rank:03d}.safetensors", _pack(own))
+        write_whole(temporary / f"own-{fabric.global_rank:03d}.safetensors", pack(own))
         if fabric.is_global_zero:
-            write_whole(temporary / "shared.safetensors", _pack(shared))
+            write_whole(temporary / "shared.safetensors", pack(shared))
         fabric.barrier()
         if fabric.is_global_zero:
             files = {file.name: _sha256(file) for file in sorted(temporary.glob("*.safetensors"))}
@@ -84,7 +84,7 @@ class Checkpoints:
             return None
         content, fault = _check(newest)
         if fault:
-            older = [path for path in sorted(self.folder.glob("round-*"))[:-1] if not _check(path)[1]]
+            older = [path for path in self._all()[:-1] if not _check(path)[1]]
             way = f"to go on from {older[-1].name}, which is whole" if older else "to begin anew, as no other is whole"
             raise Refusal(f"The checkpoint {newest} is damaged ({fault}); delete that folder {way}.")
         field, was, now = _difference(content["settings"], self.settings)
@@ -97,15 +97,20 @@ class Checkpoints:
 
     def read(self, path: Path, rank: int) -> tuple[Any, Any]:
         """What `write` was given, for this process. The digests were checked by `find`."""
-        return _unpack(path / "shared.safetensors"), _unpack(path / f"own-{rank:03d}.safetensors")
+        return unpack(path / "shared.safetensors"), unpack(path / f"own-{rank:03d}.safetensors")
 
     def sweep(self) -> None:
         """Remove what a killed run left half written or half deleted."""
+        for path in self.folder.parent.glob(".*.safetensors.*.tmp"):
+            path.unlink()
         for path in self.folder.glob(".round-*"):
             shutil.rmtree(path)
 
+    def _all(self) -> list[Path]:
+        return sorted(self.folder.glob("round-[0-9]*"), key=lambda path: int(path.name.removeprefix("round-")))
+
     def _prune(self) -> None:
-        for path in sorted(self.folder.glob("round-*"))[:-KEEP]:
+        for path in self._all()[:-KEEP]:
             hidden = path.with_name(f".{path.name}.old")
             path.rename(hidden)  # so that a kill half way leaves no half checkpoint under a good name
             shutil.rmtree(hidden)
@@ -150,7 +155,7 @@ def _sha256_of(content: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _pack(state: object) -> bytes:
+def pack(state: object) -> bytes:
     """A nest of dicts (string keys), lists, plain values and tensors, as one safetensors file."""
     tensors: dict[str, Tensor] = {}
 
@@ -169,7 +174,8 @@ def _pack(state: object) -> bytes:
     return save(tensors, {"nest": nest})
 
 
-def _unpack(path: Path) -> Any:
+def unpack(path: Path) -> Any:
+    """What was packed into the file; tuples come back as lists."""
     tensors, metadata = read_tensors(path)
 
     def whole(value: Any) -> Any:

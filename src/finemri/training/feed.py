@@ -1,6 +1,7 @@
 """Examples into batches, in an order that depends on nothing but the round."""
 
 import pickle
+import warnings
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -28,7 +29,8 @@ def feed(stage: Stage, size: int, fabric: Fabric, *, done: int = 0, workers: int
         generator=torch.Generator(),  # its own: beginning to load draws a number, and a resume begins once more
     )
     try:
-        loaded = iter(loader)
+        with warnings.catch_warnings(action="ignore"):  # torch's guess at the cause, before the error itself
+            loaded = iter(loader)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise Refusal(
             f"The examples of stage {stage.name} cannot be sent to another process ({error}); use workers=0."

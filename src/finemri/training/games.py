@@ -71,7 +71,7 @@ class Supervised:
         generator.zero()
         with generator.autocast():
             total, parts = weigh(self.losses, generator.network(batch[self.inputs]), batch[self.target])
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         return {"generator": total.detach(), **parts, "generator.gradient": generator.step()}
 
     def state_dict(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class Adversarial:
         critic.zero()
         with critic.autocast():
             loss = self.rule.critic_loss(listener, real, fake)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return {"critic": loss.detach(), **listener.health(real, fake)}
 
     def _generate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
@@ -165,7 +165,7 @@ class Adversarial:
                 if self.adversarial:
                     parts["adversarial"] = self.rule.generator_loss(critic.network, fake)
                     total = total + self.adversarial * parts["adversarial"]
-            total.backward()  # type: ignore[no-untyped-call]
+            total.backward()
         return {"generator": total.detach(), **{name: part.detach() for name, part in parts.items()}}
 
     def state_dict(self) -> dict[str, Any]:

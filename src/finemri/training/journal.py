@@ -42,7 +42,9 @@ class Journal:
         self._file.truncate(min(offset, self._file.seek(0, os.SEEK_END)))
         self._board = _tensorboard(directory / "tensorboard", done)
         board = "on" if self._board is not None else "off (pip install 'finemri[tracking]')"
-        self._console.print(f"Journal in {self.path}; TensorBoard is {board}.", soft_wrap=True, highlight=False)
+        self._console.print(
+            f"Journal in {self.path}; TensorBoard is {board}.", soft_wrap=True, highlight=False, markup=False
+        )
         if self._console.is_terminal:
             self._bar = Progress(
                 TextColumn("{task.description}"),
@@ -73,7 +75,7 @@ class Journal:
     def say(self, text: str) -> None:
         """A sentence on the console."""
         if self.speaks:
-            self._console.print(text, soft_wrap=True, highlight=False)
+            self._console.print(text, soft_wrap=True, highlight=False, markup=False)
 
     def advance(self, total: int, stage: str) -> None:
         """The bar, after `total` rounds."""
@@ -109,4 +111,4 @@ def _tensorboard(folder: Path, done: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+    return SummaryWriter(str(folder), purge_step=done + 1)

@@ -85,6 +85,8 @@ def play(
     ) as journal:
         if found is not None:
             journal.say(f"Resuming {found[0]}.")
+            for stage in stages[: place.stage]:
+                stage.game(fabric)  # what it does to its networks beside training them: the layout in memory, say
         for index, stage in list(enumerate(stages))[place.stage :]:
             run = _Run(stage, index, stages, fabric, checkpoints, journal, seed)
             if found is not None and index == place.stage:

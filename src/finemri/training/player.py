@@ -41,7 +41,8 @@ class Player:
             raise Refusal(f"A gradient is clipped to a length above 0, not {clip}.")
         if ema is not None and not 0 <= ema < 1:
             raise Refusal(f"The decay of a running average lies in 0..1, below 1; {ema} does not.")
-        _lay_out(network, channels_last=channels_last)
+        if channels_last:
+            _lay_channels_last(network)
         self.network = network
         self.optimiser = optimiser
         self.clip = clip
@@ -153,12 +154,11 @@ def share(fabric: Fabric, tensor: Tensor, how: Literal["mean", "sum"]) -> Tensor
     return together
 
 
-def _lay_out(network: nn.Module, *, channels_last: bool) -> None:
-    # Either way, whatever a stage before has left: a resume has not seen that stage, and layouts differ in the last bit.
-    last = {4: torch.channels_last, 5: torch.channels_last_3d} if channels_last else {}
+def _lay_channels_last(network: nn.Module) -> None:
+    layouts = {4: torch.channels_last, 5: torch.channels_last_3d}  # Module.to(memory_format=…) takes one of them only
     for parameter in network.parameters():
-        layout = last.get(parameter.ndim, torch.contiguous_format)
-        parameter.data = parameter.data.contiguous(memory_format=layout)
+        if parameter.ndim in layouts:
+            parameter.data = parameter.data.contiguous(memory_format=layouts[parameter.ndim])
 
 
 def _laid_like(parameter: Tensor, value: object) -> object:

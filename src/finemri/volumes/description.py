@@ -8,7 +8,7 @@ MAX_VOXELS = 2**32
 
 @dataclass(frozen=True)
 class Description:
-    """One series, as ``finemri inspect`` prints it. Dates, names and free text of the header are left out on purpose."""
+    """One series, as ``finemri inspect`` prints it. Dates, names and free text are left out on purpose."""
 
     format: str
     """"nifti" or "dicom"."""

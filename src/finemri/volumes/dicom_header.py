@@ -1,13 +1,17 @@
 """The header of a derived MR series. What comes over from the source is listed here; nothing else does."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from pathlib import PurePath
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import numpy as np
 from jaxtyping import Float64
 from pydicom import DataElement, Dataset
+from pydicom.config import IGNORE, RAISE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence as Items
@@ -18,29 +22,38 @@ from finemri.refusal import Refusal
 from finemri.volumes.dicom_scan import BROKEN, Slice, read_dataset, read_slice
 from finemri.volumes.volume import Source
 
-PATIENT_AND_STUDY = (
-    "SpecificCharacterSet PatientName PatientID IssuerOfPatientID PatientBirthDate PatientSex PatientAge PatientSize "
-    "PatientWeight PatientIdentityRemoved DeidentificationMethod LongitudinalTemporalInformationModified "
-    "StudyInstanceUID StudyDate StudyTime StudyID StudyDescription AccessionNumber ReferringPhysicianName "
-    "FrameOfReferenceUID PositionReferenceIndicator"
-).split()
+PATIENT_AND_STUDY = [
+    "SpecificCharacterSet", "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
+    "PatientAge", "PatientSize", "PatientWeight", "PatientIdentityRemoved", "DeidentificationMethod",
+    "LongitudinalTemporalInformationModified", "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID",
+    "StudyDescription", "AccessionNumber", "ReferringPhysicianName", "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+]  # fmt: skip
 """So that a PACS files the result with the patient and the study, and a viewer links it with the source."""
-ACQUISITION = (
-    "AcquisitionDate AcquisitionTime PatientPosition BodyPartExamined Laterality ProtocolName ContrastBolusAgent "
-    "ScanningSequence SequenceVariant ScanOptions MRAcquisitionType SequenceName RepetitionTime EchoTime InversionTime "
-    "NumberOfAverages EchoNumbers EchoTrainLength FlipAngle MagneticFieldStrength ImagingFrequency ImagedNucleus "
-    "BurnedInAnnotation RecognizableVisualFeatures LossyImageCompression LossyImageCompressionRatio "
-    "LossyImageCompressionMethod"
-).split()
+ACQUISITION = [
+    "AcquisitionDate", "AcquisitionTime", "PatientPosition", "BodyPartExamined", "Laterality", "ProtocolName",
+    "ContrastBolusAgent", "ScanningSequence", "SequenceVariant", "ScanOptions", "MRAcquisitionType",
+    "SequenceName", "RepetitionTime", "EchoTime", "InversionTime", "NumberOfAverages", "EchoNumbers",
+    "EchoTrainLength", "FlipAngle", "MagneticFieldStrength", "ImagingFrequency", "ImagedNucleus",
+    "BurnedInAnnotation", "RecognizableVisualFeatures", "LossyImageCompression", "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod",
+]  # fmt: skip
 """How the source was scanned: a radiologist wants to see it, and it is still true."""
-SCANNER = "Manufacturer ManufacturerModelName SoftwareVersions DeviceSerialNumber InstitutionName".split()
+SCANNER = [
+    "Manufacturer", "ManufacturerModelName", "SoftwareVersions", "DeviceSerialNumber", "InstitutionName",
+]  # fmt: skip
 """Who scanned it: moves into ContributingEquipmentSequence, because the equipment of the result is finemri."""
-EMPTY = (
-    "PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime StudyID AccessionNumber ReferringPhysicianName "
-    "PositionReferenceIndicator PatientPosition ScanOptions MRAcquisitionType EchoTime EchoTrainLength RepetitionTime "
-    "InversionTime AcquisitionNumber"
-).split()
+EMPTY = [
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+    "AccessionNumber", "ReferringPhysicianName", "PositionReferenceIndicator", "PatientPosition", "ScanOptions",
+    "MRAcquisitionType", "EchoTime", "EchoTrainLength", "RepetitionTime", "AcquisitionNumber", "Laterality",
+]  # fmt: skip
 """Must be there, may be empty."""
+FILED_BY = [
+    "SpecificCharacterSet", "PatientName", "PatientID", "IssuerOfPatientID", "StudyInstanceUID", "AccessionNumber",
+    "FrameOfReferenceUID",
+]  # fmt: skip
+"""A PACS compares these letter by letter, so they go over even where the source breaks the standard's rules."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +63,22 @@ class Origin:
     header: Dataset
     """Of the first source slice; made up where the source is no DICOM."""
     slices: tuple[Slice, ...]
-    """The source's instances; () where it is no DICOM."""
+    """The source's instances, in order; () where it is no DICOM."""
+
+    def nearest(self, position: Float64[np.ndarray, "3"]) -> list[Slice]:
+        """The two source slices around a place (LPS, mm)."""
+        return [self.slices[n] for n in sorted(np.argsort(abs(self.along(position)), kind="stable")[:2])]
+
+    def along(self, position: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, " slice"]:
+        """Millimetres from a place to every slice, along the slices' normal."""
+        normal = np.cross(*np.array(self.slices[0].orientation).reshape(2, 3))
+        distances: Float64[np.ndarray, " slice"] = (self.positions - position) @ normal
+        return distances
+
+    @cached_property
+    def positions(self) -> Float64[np.ndarray, "slice 3"]:
+        """LPS millimetres of every slice's first pixel."""
+        return np.array([image.position for image in self.slices], np.float64)
 
 
 def origin_of(source: Source | None) -> Origin:
@@ -60,7 +88,7 @@ def origin_of(source: Source | None) -> Origin:
             slices = tuple(image for image in map(read_slice, source.paths) if image is not None)
             return Origin(read_dataset(source.paths[0]), slices)
         except BROKEN as trouble:
-            raise Refusal("The source's DICOM files are gone or changed; the result needs them to refer to.") from trouble
+            raise Refusal("The source's DICOM files are gone or changed; the result must refer to them.") from trouble
     seed = source.sha256 if source is not None else uuid4().hex
     header = Dataset()
     header.PatientID = f"FINEMRI-{seed[:12].upper()}"
@@ -100,12 +128,15 @@ def derived_header(origin: Origin, provenance: Mapping[str, object]) -> Dataset:
 
 
 def copy(source: Dataset, target: Dataset, keywords: Sequence[str]) -> None:
-    """Only what is listed, only with the type that the standard gives it, so that nothing travels under a false name."""
+    """Only what is listed, and with the type that the standard gives it: nothing travels under a false name."""
     for keyword in keywords:
         tag = tag_for_keyword(keyword)
         element = source.get(tag) if tag is not None else None
-        if isinstance(element, DataElement) and element.VR == dictionary_VR(element.tag):
-            target[element.tag] = DataElement(element.tag, element.VR, element.value)
+        if not isinstance(element, DataElement) or dictionary_VR(element.tag) != element.VR:
+            continue
+        mode = IGNORE if keyword in FILED_BY else RAISE
+        with suppress(ValueError):  # an invalid age or weight is not worth a file that a PACS turns away
+            target[element.tag] = DataElement(element.tag, element.VR, element.value, validation_mode=mode)
 
 
 def series_number(origin: Origin) -> int:
@@ -117,9 +148,9 @@ def series_number(origin: Origin) -> int:
 def descriptions(provenance: Mapping[str, object]) -> tuple[str, str]:
     """SeriesDescription and DerivationDescription, in ASCII: the source may have any character set."""
     scale = provenance.get("scale")
-    factors = {str(factor) for factor in scale} if isinstance(scale, list | tuple) else {str(scale)}
-    times = "x" + (factors.pop() if len(factors) == 1 else "x".join(str(factor) for factor in scale))  # type: ignore[union-attr]
-    method = str(provenance.get("method") or "")
+    factors = [str(factor) for factor in scale] if isinstance(scale, list | tuple) else [str(scale)]
+    times = "x" + (factors[0] if len(set(factors)) == 1 else "x".join(factors))
+    method = PurePath(str(provenance.get("method") or "")).name  # a checkpoint is known by its path, but folders tell
     short = " ".join(word for word in ("finemri", times if scale else "", method) if word)
     long = [f"Derived by finemri {__version__}" + (f", {times} finer" if scale else "")]
     long += [f"method {method}"] if method else []
@@ -152,9 +183,7 @@ def references(header: Dataset, origin: Origin, position: Float64[np.ndarray, "3
     """Point to the two source slices around an output slice: a pointer to all would be megabytes in every series."""
     if not origin.slices:
         return
-    normal = np.cross(*np.array(origin.slices[0].orientation).reshape(2, 3))
-    distance = [abs(float((np.array(image.position) - position) @ normal)) for image in origin.slices]
-    nearest = [origin.slices[n] for n in sorted(np.argsort(distance, kind="stable")[:2])]
+    nearest = origin.nearest(position)
     header.SourceImageSequence = Items([reference(image, purpose=True) for image in nearest])
     series = Dataset()
     series.SeriesInstanceUID = nearest[0].series

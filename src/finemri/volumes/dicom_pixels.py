@@ -4,17 +4,19 @@ import struct
 from io import BytesIO
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Num
 from pydicom import Dataset, dcmread
 from pydicom.encaps import generate_frames
+from pydicom.uid import RLELossless
 
 from finemri.refusal import Refusal
 from finemri.volumes.dicom_scan import BROKEN, Slice, quiet
 
+Stored = Num[np.ndarray, "row column"]
 TRUNCATED = "A slice is truncated or damaged (number {} along the stack); copy the series again."
 
 
-def intensities(data: bytes, expected: Slice, place: int) -> Float[np.ndarray, "column row"]:
+def intensities(data: bytes, expected: Slice, place: int) -> Num[np.ndarray, "column row"]:
     """slope · stored + intercept, as [column, row]; MONOCHROME1 (low is bright) is turned over first.
 
     ``data`` are the bytes of a file whose header was ``expected``; ``place`` counts slices from 1, for the message.
@@ -44,10 +46,11 @@ def promised(dataset: Dataset) -> bool:
     """Whether the pixel data are as many as the header says; a compressed picture's own header must agree as well."""
     size = dataset.Rows * dataset.Columns * dataset.BitsAllocated // 8
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        return len(dataset.PixelData) >= size
+        return bool(len(dataset.PixelData) >= size)
     frame = next(generate_frames(dataset.PixelData, number_of_frames=1), b"")
-    coded = coded_size(frame)
-    return len(frame) <= 2 * size + 65536 and coded in (None, (dataset.Columns, dataset.Rows))
+    coded = coded_size(frame)  # None for RLE, which has no header
+    told = coded == (dataset.Columns, dataset.Rows) or dataset.file_meta.TransferSyntaxUID == RLELossless
+    return told and len(frame) <= 2 * size + 65536
 
 
 def coded_size(frame: bytes) -> tuple[int, int] | None:
@@ -67,18 +70,19 @@ def coded_size(frame: bytes) -> tuple[int, int] | None:
     return None
 
 
-def masked(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
+def masked(stored: Stored, dataset: Dataset) -> Stored:
     """Without what old files hide in the bits above BitsStored (overlays)."""
     spare = dataset.BitsAllocated - dataset.BitsStored
     if spare <= 0 or dataset.HighBit != dataset.BitsStored - 1 or stored.dtype.itemsize * 8 != dataset.BitsAllocated:
         return stored
-    return (stored << spare) >> spare  # an arithmetic shift for signed numbers, so the sign comes along
+    clean: Stored = (stored << spare) >> spare  # an arithmetic shift for signed numbers, so the sign comes along
+    return clean
 
 
-def turned(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
+def turned(stored: Stored, dataset: Dataset) -> Stored:
     """MONOCHROME1 -> MONOCHROME2: the largest storable number becomes the smallest."""
     if dataset.PhotometricInterpretation != "MONOCHROME1":
         return stored
-    if dataset.PixelRepresentation == 1:
-        return ~stored  # −1 − stored
-    return (2**dataset.BitsStored - 1 - stored.astype(np.int64)).astype(stored.dtype)
+    sum_of_extremes = -1 if dataset.PixelRepresentation == 1 else 2**dataset.BitsStored - 1
+    over: Stored = (sum_of_extremes - stored.astype(np.int64)).astype(stored.dtype)
+    return over

@@ -20,13 +20,16 @@ MAX_FILES = 100_000
 MAX_FILE_BYTES = 1 << 29
 """A classic slice is about one megabyte; nothing that finemri reads comes near this."""
 
-BROKEN = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError, struct.error)
+BROKEN = (
+    OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError, struct.error,
+)  # fmt: skip
 """What pydicom may raise on a file that is damaged, or made to do damage."""
-WANTED = (
-    "SOPClassUID SOPInstanceUID SeriesInstanceUID SeriesNumber Modality NumberOfFrames SamplesPerPixel Rows Columns "
-    "PhotometricInterpretation ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness "
-    "SpacingBetweenSlices BitsAllocated BitsStored PixelRepresentation ModalityLUTSequence"
-).split()
+WANTED = [
+    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality", "NumberOfFrames",
+    "SamplesPerPixel", "Rows", "Columns", "PhotometricInterpretation", "ImagePositionPatient",
+    "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices", "BitsAllocated",
+    "BitsStored", "PixelRepresentation", "ModalityLUTSequence",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def files_below(folder: Path) -> Iterator[Path]:
         subfolders.sort()
         count += len(names)
         if count > MAX_FILES:
-            raise Refusal(f"There are more than {MAX_FILES} files below this folder; give the folder of one examination.")
+            raise Refusal(f"There are more than {MAX_FILES} files below this folder; give that of one examination.")
         yield from (Path(place, name) for name in sorted(names))
 
 
@@ -110,7 +113,7 @@ def read_headers(paths: Iterable[Path], root: Path) -> Folder:
 
 
 def is_dicom(path: Path) -> bool:
-    """A regular file with DICM behind the preamble. What the preamble holds is nobody's business: it may be a program."""
+    """A regular file with DICM behind the preamble. The preamble itself is not looked at: it may be a program."""
     if not path.is_file():
         return False
     with path.open("rb") as stream:
@@ -126,7 +129,7 @@ def quiet() -> Iterator[None]:
 
 
 def read_dataset(path: Path, only: list[str] | None = None) -> Dataset:
-    """The header without pixels. Raises ValueError where the file is too large or packed as a whole (a zip bomb can be)."""
+    """The header without pixels. Raises ValueError where the file is too large, or deflated (it may be a zip bomb)."""
     if path.stat().st_size > MAX_FILE_BYTES:
         raise ValueError("too large")
     if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:

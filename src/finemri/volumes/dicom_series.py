@@ -49,7 +49,9 @@ def choose(folder: Folder, series: str | None) -> Series:
     """The series with this number or UID, or the only one. Raises Refusal with the list where there is a choice."""
     every = series_of(folder)
     if not every:
-        others = f" ({folder.skipped} other and {folder.damaged} damaged files)" if folder.skipped + folder.damaged else ""
+        others = (
+            f" ({folder.skipped} other and {folder.damaged} damaged files)" if folder.skipped + folder.damaged else ""
+        )
         raise Refusal(f"There is no DICOM image in this folder{others}; give the folder that holds the slices.")
     if series is None and len(every) == 1:
         return next(iter(every.values()))
@@ -67,7 +69,10 @@ def describe(folder: Folder) -> list[Description]:
     described = []
     for number, images in series_of(folder).items():
         first, refusal = images[0], ""
-        shape, spacing = (first.columns, first.rows, len(images) * first.frames), (*first.spacing[::-1], first.thickness)
+        shape, spacing = (
+            (first.columns, first.rows, len(images) * first.frames),
+            (*first.spacing[::-1], first.thickness),
+        )
         try:
             stack = arrange(images)
             shape, spacing = stack.shape, tuple(float(mm) for mm in np.linalg.norm(stack.affine[:3, :3], axis=0))
@@ -88,7 +93,7 @@ def describe(folder: Folder) -> list[Description]:
 
 
 def arrange(images: Series) -> Stack:
-    """Slices sorted by position · normal, and their grid. Raises Refusal where they are not one regular stack of MR slices."""
+    """Slices sorted by position · normal, and their grid. Raises Refusal unless they are one regular stack of MR."""
     check_kind(images)
     check_alike(images)
     first = images[0]
@@ -115,9 +120,13 @@ def check_kind(images: Series) -> None:
     """Raises Refusal for what is not a classic series of grey MR slices that can be decoded here."""
     first = images[0]
     if wrong := {image.modality for image in images} - {"MR"}:
-        raise Refusal(f"This series is of modality {min(wrong) or 'unknown'}, not MR; finemri is made for MR images only.")
+        raise Refusal(
+            f"This series is of modality {min(wrong) or 'unknown'}, not MR; finemri is made for MR images only."
+        )
     if any(image.frames > 1 or image.sop_class in MULTIFRAME for image in images):
-        raise Refusal("This is an enhanced (multi-frame) series; export it as classic MR images, or convert it to NIfTI.")
+        raise Refusal(
+            "This is an enhanced (multi-frame) series; export it as classic MR images, or convert it to NIfTI."
+        )
     if not all(image.grey for image in images):
         raise Refusal("These are colour pictures (a screen shot or a fused map?); give the original grey series.")
     if any(image.lookup for image in images):
@@ -126,7 +135,9 @@ def check_kind(images: Series) -> None:
         raise Refusal("This series stores its pixels in an unusual number of bits; export it with 16 bits a pixel.")
     pixels = first.rows * first.columns
     if not 0 < pixels <= MAX_SLICE_PIXELS or pixels * len(images) > MAX_VOXELS:
-        raise Refusal(f"The header claims {len(images)} slices of {first.columns} × {first.rows}, unlike any scan; damaged?")
+        raise Refusal(
+            f"The header claims {len(images)} slices of {first.columns} × {first.rows}, unlike any scan; damaged?"
+        )
     for syntax in {image.transfer_syntax for image in images}:
         if not can_decode(syntax):
             name = UID(syntax).name
@@ -147,7 +158,9 @@ def can_decode(transfer_syntax: str) -> bool:
 def check_alike(images: Series) -> None:
     """Raises Refusal where slices have no place in the patient, or differ in size or direction."""
     if not all(image.position and image.orientation and image.spacing for image in images):
-        raise Refusal("Some slices do not tell where in the patient they lie; export the series from the scanner or the PACS.")
+        raise Refusal(
+            "Some slices do not tell where in the patient they lie; export the series from the scanner or the PACS."
+        )
     numbers = np.array([image.position + image.orientation + image.spacing for image in images])
     if not np.isfinite(numbers).all() or (numbers[:, 9:] <= 0).any():
         raise Refusal("Some slices have a position or a pixel spacing that is not a length; export the series again.")
@@ -163,9 +176,11 @@ def check_alike(images: Series) -> None:
 def directions(image: Slice) -> tuple[Float64[np.ndarray, "3"], Float64[np.ndarray, "3"]]:
     """Unit vectors along a row and along a column (LPS). Raises Refusal unless they are perpendicular unit vectors."""
     row, column = np.array(image.orientation, np.float64).reshape(2, 3)
-    lengths = np.linalg.norm(row), np.linalg.norm(column)
-    if not np.allclose([*lengths, row @ column], [1, 1, 0], rtol=0, atol=1e-3):
-        raise Refusal("The orientation of the slices is not a pair of perpendicular directions; export the series again.")
+    lengths = float(np.linalg.norm(row)), float(np.linalg.norm(column))
+    if not np.allclose([*lengths, float(row @ column)], [1, 1, 0], rtol=0, atol=1e-3):
+        raise Refusal(
+            "The orientation of the slices is not a pair of perpendicular directions; export the series again."
+        )
     return row / lengths[0], column / lengths[1]
 
 
@@ -184,15 +199,15 @@ def check_places(ordered: Series, along: Float64[np.ndarray, " slice"]) -> None:
         )
     if groups.max() > 1:
         raise Refusal(
-            f"{int((groups > 1).sum())} of {groups.size} positions hold more than one image (duplicates, or two scans mixed); "
+            f"{int((groups > 1).sum())} of {groups.size} positions hold several images (duplicates, or scans mixed); "
             "export the series again."
         )
     odd = np.flatnonzero(abs(steps - usual) > TOLERANCE * usual)
     if odd.size:
         n = int(odd[0])
         raise Refusal(
-            f"Slices are missing or unevenly spaced: after slice {n + 1} of {len(ordered)}, at {along[n]:.2f} mm along the "
-            f"stack, the next is {steps[n]:.2f} mm away where {usual:.2f} mm is usual; export the whole series again."
+            f"Slices are missing or uneven: after slice {n + 1} of {len(ordered)}, at {along[n]:.2f} mm along "
+            f"the stack, the next is {steps[n]:.2f} mm away where {usual:.2f} mm is usual; export the series again."
         )
 
 
@@ -207,4 +222,6 @@ def check_straight(position: Float64[np.ndarray, "slice 3"], step: Float64[np.nd
     line = position[0] + np.arange(len(position))[:, None] * step
     off = np.linalg.norm(position - line, axis=1).max()
     if off > max(TOLERANCE * math.sqrt(step @ step) * len(position), 0.05):
-        raise Refusal(f"The slices are shifted against each other by up to {off:.2f} mm; export slices of one straight stack.")
+        raise Refusal(
+            f"The slices are shifted against each other by up to {off:.2f} mm; export slices of one straight stack."
+        )

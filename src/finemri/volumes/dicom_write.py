@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int16, UInt16
 from pydicom import Dataset, dcmwrite
-from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from finemri.refusal import Refusal
@@ -23,9 +23,9 @@ from finemri.volumes.volume import Source
 
 @dataclass(frozen=True)
 class Rescale:
-    """x = slope · stored, one for the whole series, so that no slice is brighter than the next. The intercept is 0:
+    """x = slope · stored, one for the whole series, so that no slice is brighter than the next.
 
-    zero stays zero, and viewers that ignore the rescale of MR images (many do) still show the right picture.
+    No intercept: zero stays zero, and viewers that ignore the rescale of MR images still show the right picture.
     """
 
     slope: float
@@ -69,8 +69,8 @@ def write(
 ) -> str:
     """A folder of 16-bit slices IM-0001.dcm …, in order along their normal. Returns the SHA-256 of all files.
 
-    Patient and study come from a DICOM source by allow-list; any other source gets a new study of nobody. Raises Refusal
-    for a sheared grid, and for a source whose files are gone.
+    Patient and study come from a DICOM source by allow-list; any other source gets a new study of nobody. Raises
+    Refusal for a sheared grid, and for a source whose files are gone.
     """
     geometry = Geometry.of(affine, shape)
     with quiet():  # the source's values are passed on as they are, even where they are not quite valid
@@ -101,7 +101,9 @@ class Geometry:
         lps = LPS_TO_RAS @ affine
         row, column = (lps[:3, n] / np.linalg.norm(lps[:3, n]) for n in (0, 1))
         if abs(row @ column) > 1e-4:
-            raise Refusal("DICOM cannot hold a sheared grid (its rows and columns are not perpendicular); save as .nii.gz.")
+            raise Refusal(
+                "DICOM cannot hold a sheared grid (its rows and columns are not perpendicular); save as .nii.gz."
+            )
         if max(shape[:2]) > 65535:
             raise Refusal("DICOM cannot hold more than 65535 rows or columns; save as .nii.gz.")
         return cls(lps, shape)

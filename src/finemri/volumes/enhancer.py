@@ -1,10 +1,12 @@
-"""Enhancer: whatever turns an image into a finer one. A spline, a forest and a GAN all fit, so nobody can tell them apart."""
+"""Enhancer: whatever turns an image into a finer one. A spline, a forest and a GAN all fit, so nobody can tell them
+apart."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from finemri.shapes import FineVoxels, Voxels
 
 
+@runtime_checkable
 class Enhancer(Protocol):
     """Image -> image. A 2D method is one whose tile is one voxel deep."""
 

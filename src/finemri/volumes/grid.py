@@ -10,7 +10,8 @@ from finemri.volumes.volume import Volume
 
 
 def scaled_affine(affine: Affine, scale: Sequence[float]) -> Affine:
-    """A′ = A · S with S = diag(1/s), translation (1/s − 1)/2: fine voxel i of a grid s times finer lies at coarse (i + ½)/s − ½.
+    """A′ = A · S with S = diag(1/s), translation (1/s − 1)/2: fine voxel i of a grid s times finer lies at coarse (i
+    + ½)/s − ½.
 
     Both grids cover the same field of view, so a landmark keeps its place in millimetres.
     """
@@ -21,7 +22,8 @@ def scaled_affine(affine: Affine, scale: Sequence[float]) -> Affine:
 
 
 def spline_resize(voxels: Voxels, scale: Sequence[int], order: int = 3) -> FineVoxels:
-    """Interpolate with a B-spline of the given order at (i + ½)/s − ½, mirrored beyond the edges (i, j, k) -> (si, sj, sk)."""
+    """Interpolate with a B-spline of the given order at (i + ½)/s − ½, mirrored beyond the edges (i, j, k) -> (si,
+    sj, sk)."""
     finer = ndimage.zoom(voxels, tuple(scale), order=order, mode="reflect", grid_mode=True)
     return np.ascontiguousarray(finer, dtype=np.float32)
 

@@ -24,7 +24,7 @@ class Normaliser:
         return (voxels * np.float32(self.scale) + np.float32(self.offset)).astype(np.float32, copy=False)
 
 
-def unchanged(voxels: Voxels) -> Normaliser:
+def unchanged(_voxels: Voxels) -> Normaliser:
     """x′ = x."""
     return Normaliser(0.0, 1.0)
 

@@ -6,8 +6,8 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedWriter
 from pathlib import Path
-from typing import BinaryIO
 
 from finemri.refusal import Refusal
 
@@ -37,8 +37,8 @@ def is_empty_folder(path: Path) -> bool:
 
 
 @contextmanager
-def landing_file(path: Path) -> Iterator[BinaryIO]:
-    """A stream to a temporary file beside ``path`` that becomes ``path`` when the block ends well, and vanishes otherwise."""
+def landing_file(path: Path) -> Iterator[BufferedWriter]:
+    """A stream to a temporary file that becomes ``path`` when the block ends well, and vanishes otherwise."""
     if path.is_dir():
         raise Refusal(f"{path} is a folder, and the result is a file; choose another name.")
     temporary = beside(path)
@@ -54,7 +54,7 @@ def landing_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def landing_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside ``path`` that becomes ``path`` when the block ends well, and vanishes otherwise."""
+    """A temporary folder that becomes ``path`` when the block ends well, and vanishes otherwise."""
     temporary, old = beside(path), beside(path)
     with disk_trouble_refused(path):
         try:
@@ -73,7 +73,7 @@ def landing_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def make_sure(stream: BinaryIO) -> None:
+def make_sure(stream: BufferedWriter) -> None:
     """Wait until the bytes are on the disk."""
     stream.flush()
     os.fsync(stream.fileno())

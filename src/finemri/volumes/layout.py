@@ -1,22 +1,23 @@
 """Where tiles lie: as few and as large as memory permits, and how each fades into the next."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
 import numpy as np
+from jaxtyping import Float32
 
 from finemri.refusal import Refusal
-from finemri.shapes import Weights
 from finemri.volumes.enhancer import Enhancer
 
 RAMP = 2
 """How far tiles fade into each other, in input voxels on either side of a cut, where the layout is free to choose."""
-SMALLEST = 16
+SMALLEST = 8
 """Input voxels that a tile must hold beyond its overlap to be worth its margin."""
 
 Triple = tuple[int, int, int]
+Weights = Float32[np.ndarray, " voxels"]
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,9 @@ def _largest(
     limit = max(math.prod(enhancer.tile), min(math.prod(t) for t in product(*(s[-1:] for s in sizes))))
     best: tuple[float, ...] | None = None
     least, chosen = math.inf, shape
-    depths = {t: max(s.last - s.first for s in lay_spans(shape[2], t, overlap[2], enhancer.margin[2])) for t in sizes[2]}
+    depths = {
+        t: max(s.last - s.first for s in lay_spans(shape[2], t, overlap[2], enhancer.margin[2])) for t in sizes[2]
+    }
     counts = [{t: len(lay_spans(n, t, o, 0)) for t in s} for n, s, o in zip(shape, sizes, overlap, strict=True)]
     for tile in product(*sizes):
         voxels = math.prod(tile)
@@ -174,6 +177,6 @@ def _ramp(length: int) -> Weights:
     return ((np.arange(length) + 0.5) / max(1, length)).astype(np.float32)
 
 
-def _triple(numbers: "Sequence[int] | object") -> Triple:
-    i, j, k = numbers  # type: ignore[misc]
-    return int(i), int(j), int(k)
+def _triple(numbers: Iterable[int]) -> Triple:
+    i, j, k = numbers
+    return i, j, k

@@ -5,9 +5,9 @@ import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from io import BytesIO
+from io import BufferedIOBase, BufferedReader, BytesIO
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 import nibabel as nib
 import numpy as np
@@ -62,18 +62,18 @@ def describe(path: Path) -> list[Description]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> Iterator[BufferedIOBase]:
     """The uncompressed stream, whatever the suffix says. Raises Refusal for what gzip cannot undo."""
     with path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         try:
-            yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if zipped else raw
+            yield gzip.GzipFile(fileobj=raw) if zipped else raw
         except (EOFError, zlib.error, gzip.BadGzipFile) as broken:
-            raise Refusal(f"{path.name} is truncated or damaged (its gzip stream breaks off); copy it again.") from broken
+            raise Refusal(f"{path.name} is truncated or damaged (its gzip stream is not whole); copy it.") from broken
 
 
-def read_header(stream: BinaryIO, path: Path) -> nib.Nifti1Header:
+def read_header(stream: BufferedIOBase, path: Path) -> nib.Nifti1Header:
     """The header of a single-file NIfTI; the stream then stands behind it."""
     start = stream.read(348)
     size = {start[:4], start[:4][::-1]}
@@ -86,7 +86,8 @@ def read_header(stream: BinaryIO, path: Path) -> nib.Nifti1Header:
     if len(start) < (540 if second else 348) or magic != (b"n+2\0" if second else b"n+1\0"):
         raise Refusal(f"{path.name} is not a NIfTI file, whatever its name says; convert the image to NIfTI.")
     kind = nib.Nifti2Header if second else nib.Nifti1Header
-    return kind.from_fileobj(BytesIO(start), check=False)
+    header: nib.Nifti1Header = kind.from_fileobj(BytesIO(start), check=False)
+    return header
 
 
 def spatial_shape(header: nib.Nifti1Header, path: Path) -> tuple[int, int, int]:
@@ -106,24 +107,27 @@ def spatial_shape(header: nib.Nifti1Header, path: Path) -> tuple[int, int, int]:
 def stored_type(header: nib.Nifti1Header, path: Path) -> np.dtype[np.generic]:
     """How a voxel lies on disk. Raises Refusal for colours, complex numbers and codes that NIfTI does not know."""
     code = int(header["datatype"])
-    stored = data_type_codes.dtype[code] if code in data_type_codes.value_set() else np.dtype("V")
+    known = code in data_type_codes.value_set()
+    stored = cast("np.dtype[np.generic]", data_type_codes.dtype[code]) if known else np.dtype(np.void)
     if stored.fields:
         raise Refusal(f"{path.name} is a colour picture (RGB); finemri needs the grey intensities of the scan.")
     if stored.kind == "c":
         raise Refusal(f"{path.name} holds complex numbers; save its magnitude as a file of its own.")
     if stored.kind not in "iuf":
-        raise Refusal(f"{path.name} stores its voxels as data type {code}, which finemri cannot read; convert it to float32.")
-    return cast("np.dtype[np.generic]", stored.newbyteorder(header.endianness))
+        raise Refusal(
+            f"{path.name} stores its voxels as data type {code}, which finemri cannot read; convert it to float32."
+        )
+    return stored.newbyteorder(header.endianness)
 
 
-def read_voxels(stream: BinaryIO, header: nib.Nifti1Header, shape: tuple[int, int, int], path: Path) -> Voxels:
+def read_voxels(stream: BufferedIOBase, header: nib.Nifti1Header, shape: tuple[int, int, int], path: Path) -> Voxels:
     """Slab by slab into one float32 array, k slowest; the scaling is done in float64, but never on more than a slab."""
     stored, (i, j, k) = stored_type(header, path), shape
     offset = float(header["vox_offset"])
     skip = (int(offset) if 0 < offset < 2**40 else 0) - header.sizeof_hdr
     if skip < 0:
         raise Refusal(f"{path.name} has a header that does not say where its voxels begin; it is damaged.")
-    most = path.stat().st_size * (DEFLATE_LIMIT if isinstance(stream, gzip.GzipFile) else 1)
+    most = path.stat().st_size * (1 if isinstance(stream, BufferedReader) else DEFLATE_LIMIT)
     if header.sizeof_hdr + skip + i * j * k * stored.itemsize > most:
         raise Refusal(f"{path.name} is truncated: its header tells of {i} × {j} × {k} voxels; copy it again.")
     while skip > 0 and (block := stream.read(min(skip, SLAB_BYTES))):
@@ -146,7 +150,7 @@ def read_voxels(stream: BinaryIO, header: nib.Nifti1Header, shape: tuple[int, in
 
 
 def affine_of(header: nib.Nifti1Header, path: Path) -> Affine:
-    """Voxel indices to RAS millimetres: sform, else qform, else the centre of the image is the origin (nibabel's rule)."""
+    """Voxel indices to RAS millimetres: sform, else qform, else the image's centre is the origin (nibabel's rule)."""
     try:
         affine = np.array(header.get_best_affine(), np.float64)
     except (ValueError, nib.spatialimages.HeaderDataError) as broken:
@@ -169,7 +173,7 @@ def write(
     with landing_file(path) as raw:
         if path.name.lower().endswith(".gz"):  # no name and no time in the gzip header: nothing that could differ
             with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=raw, mtime=0) as stream:
-                write_slabs(cast(BinaryIO, stream), header, slabs)
+                write_slabs(stream, header, slabs)
         else:
             write_slabs(raw, header, slabs)
     return digest([path])
@@ -186,13 +190,14 @@ def new_header(shape: tuple[int, int, int], affine: Affine, *, scanner: bool) ->
     header.set_slope_inter(1.0, 0.0)
     header["descrip"], header["magic"], header["vox_offset"] = b"finemri", b"n+1", 352
     header.set_qform(affine, code)
-    if not np.allclose(header.get_qform(), affine, rtol=1e-5, atol=1e-4):
+    sides = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.allclose(sides.T @ sides, np.eye(3), rtol=0, atol=1e-4):
         header["qform_code"] = 0
     header.set_sform(affine, code)
     return header
 
 
-def write_slabs(stream: BinaryIO, header: nib.Nifti1Header, slabs: Iterable[Voxels]) -> None:
+def write_slabs(stream: BufferedIOBase, header: nib.Nifti1Header, slabs: Iterable[Voxels]) -> None:
     """Header, four zeros (no extensions), voxels with i fastest."""
     stream.write(header.binaryblock + b"\0\0\0\0")
     for slab in slabs:

@@ -1,4 +1,4 @@
-"""Provenance: a JSON sidecar that tells how a result was made. What may stand in it is listed here; a patient is not."""
+"""Provenance: a JSON sidecar that tells how a result was made. What may stand in it is listed; a patient is not."""
 
 import hashlib
 import json
@@ -9,10 +9,11 @@ from finemri import __version__
 from finemri.refusal import Refusal
 from finemri.volumes.landing import landing_file
 
-ALLOWED = frozenset(
-    "method paper recipe kind licence scale style weights weights_sha256 weights_header settings contract degradation "
-    "normaliser normalisation portrait warnings tile overlap margin memory device precision threads seconds".split()
-)
+ALLOWED = frozenset([
+    "method", "paper", "recipe", "kind", "licence", "scale", "style", "weights", "weights_sha256",
+    "weights_header", "settings", "contract", "degradation", "normaliser", "normalisation", "portrait",
+    "warnings", "tile", "overlap", "margin", "memory", "device", "precision", "threads", "seconds",
+])  # fmt: skip
 """What a caller may tell. finemri itself adds its version and, under "input" and "output", grid and digest."""
 
 

@@ -35,12 +35,18 @@ class Volume:
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3 or 0 in self.voxels.shape:
-            raise Refusal(f"A volume has three axes with voxels in them, this one is {self.voxels.shape}; pick one 3D volume.")
+            raise Refusal(
+                f"A volume has three axes with voxels in them, this one is {self.voxels.shape}; pick one 3D volume."
+            )
         if not np.isfinite(self.affine).all() or abs(np.linalg.det(self.affine[:3, :3])) < 1e-12:
-            raise Refusal("The affine cannot be inverted, so positions in millimetres are unknown; repair the header first.")
+            raise Refusal(
+                "The affine cannot be inverted, so positions in millimetres are unknown; repair the header first."
+            )
         for start in range(0, self.voxels.shape[2], 64):  # in slabs: a mask of everything would double a large scan
             if not np.isfinite(self.voxels[:, :, start : start + 64]).all():
-                raise Refusal("The image holds voxels that are not finite (NaN or Inf); replace them, with 0 for example.")
+                raise Refusal(
+                    "The image holds voxels that are not finite (NaN or Inf); replace them, with 0 for example."
+                )
         voxels, affine = self.voxels.view(), self.affine.copy()
         voxels.flags.writeable = affine.flags.writeable = False
         object.__setattr__(self, "voxels", voxels)
@@ -61,5 +67,7 @@ class Volume:
     def with_voxels(self, voxels: Voxels) -> "Volume":
         """Other voxels on the same grid."""
         if voxels.shape != self.voxels.shape:
-            raise Refusal(f"This grid has {self.voxels.shape} voxels, not {voxels.shape}: a new shape needs a new affine.")
+            raise Refusal(
+                f"This grid has {self.voxels.shape} voxels, not {voxels.shape}: a new shape needs a new affine."
+            )
         return replace(self, voxels=voxels)
