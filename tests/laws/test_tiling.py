@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -57,7 +57,13 @@ def noise(shape: Triple, seed: int = 0) -> Voxels:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-@given(length=st.integers(1, 80), tile=st.integers(1, 30), data=st.data(), margin=st.integers(0, 12), scale=st.integers(1, 4))
+@given(
+    length=st.integers(1, 80),
+    tile=st.integers(1, 30),
+    data=st.data(),
+    margin=st.integers(0, 12),
+    scale=st.integers(1, 4),
+)
 def test_weights_of_an_axis_add_up_to_one_everywhere(
     length: int, tile: int, data: st.DataObject, margin: int, scale: int
 ) -> None:
@@ -100,10 +106,11 @@ def small_network(scale: int) -> nn.Module:
     return nn.Sequential(*layers, nn.Conv3d(6, 6, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv3d(6, 1, 1))
 
 
-NETWORKS = {scale: NetworkEnhancer(small_network(scale), scale=scale, normaliser="percentile") for scale in (1, 2, 3)}
+NETWORKS = {scale: NetworkEnhancer(small_network(scale), scale=scale, normaliser="percentile") for scale in (1, 2)}
 
 
-@given(shape=triples(3, 26), scale=st.sampled_from(sorted(NETWORKS)), tile=triples(11, 20), more=triples(0, 4))
+@settings(max_examples=12)
+@given(shape=triples(3, 24), scale=st.sampled_from(sorted(NETWORKS)), tile=triples(11, 20), more=triples(0, 4))
 def test_tiled_equals_whole_for_a_network_with_zero_padding(
     shape: Triple, scale: int, tile: Triple, more: Triple
 ) -> None:

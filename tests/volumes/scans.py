@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmwrite
+from pydicom.config import disable_value_validation
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 from pydicom.valuerep import format_number_as_ds
@@ -52,15 +53,15 @@ def write_series(
     folder.mkdir(exist_ok=True, parents=True)
     paths = []
     for k in range(stored.shape[2]):
-        dataset = slice_dataset(stored, affine, k)
-        if edit:
-            edit(dataset, k)
-        if syntax != ExplicitVRLittleEndian:
-            dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-            dataset.compress(syntax, generate_instance_uid=False)
-        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-        paths.append(folder / f"slice-{(k * 7 + 3) % 101:03d}-{k}")
-        dcmwrite(paths[-1], dataset, enforce_file_format=True)
+        with disable_value_validation():
+            dataset = slice_dataset(stored, affine, k)
+            if edit:
+                edit(dataset, k)
+            if syntax != ExplicitVRLittleEndian:
+                dataset.compress(syntax, generate_instance_uid=False)
+            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+            paths.append(folder / f"slice-{(k * 7 + 3) % 101:03d}-{k}")
+            dcmwrite(paths[-1], dataset, enforce_file_format=True)
     return paths
 
 

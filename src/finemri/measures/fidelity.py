@@ -132,7 +132,7 @@ def _slabs(
     across = [_extent(mask, axis, size) for axis, size in enumerate(reference.shape)]
     box = tuple(slice(max(0, low - REACH), high + REACH) for low, high in across[1:])
     first, last = across[0]
-    plane = reference[(0, *box)].size
+    plane = math.prod(side.stop - side.start for side in box)
     depth = max(1, SLAB // plane)
     for start in range(first, last, depth):
         stop = min(start + depth, last)

@@ -69,7 +69,7 @@ RECIPES: dict[str, Recipe] = {
     "volume-srgan-subpixel-x4": replace(_SUBPIXEL, **_AT_4),
     "volume-srgan-subpixel-nn-x4": replace(_SUBPIXEL_NN, **_AT_4),
     "volume-srgan-published-x2": replace(
-        _RESIZE, sum_losses=True, inert_critic=True, adversarial=0.1, generator_rate=1e-4
+        _RESIZE, blur_across_batch=True, sum_losses=True, inert_critic=True, adversarial=0.1, generator_rate=1e-4
     ),
     "volume-rrdb-x2": _RRDB,
     "volume-rrdb-x4": replace(_RRDB, scale=4, patch=(16, 16, 16)),

@@ -1,6 +1,10 @@
 """How cohorts become examples: one kind of patches a cohort, drawn in the shares that the user gave."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy import ndimage
+from torch import Tensor
 
 from finemri.cohorts.cohort import Cohort
 from finemri.cohorts.examples import Examples, Mixture, SyntheticPatches, VolumePatches
@@ -59,3 +63,20 @@ def patches_of_cohorts(
         else:
             raise Refusal("A cohort without a single image or label map teaches nothing; check the folder.")
     return Mixture(kinds, shares, seed)
+
+
+class BlurredAcross:
+    """A slip of published code: its Gaussian ran over the batch axis as well, so that patches of a batch shine through.
+
+    Coarse patch n of a batch becomes Σ_m W[n, m] · coarse patch m, W the Gaussian matrix of that axis, mirrored at its
+    ends; decimation and blur along the other axes commute with it. Batch b holds the examples b·size … (b + 1)·size − 1.
+    """
+
+    def __init__(self, examples: Examples, batch: int, sigma: float) -> None:
+        self.examples, self.batch = examples, batch
+        self.weights = ndimage.gaussian_filter1d(np.eye(batch), sigma, axis=0, mode="reflect")
+
+    def __getitem__(self, n: int) -> Mapping[str, Tensor]:
+        first = n - n % self.batch
+        coarse = [self.examples[first + m]["coarse"] * float(w) for m, w in enumerate(self.weights[n - first])]
+        return {**self.examples[n], "coarse": sum(coarse[1:], coarse[0])}

@@ -101,6 +101,8 @@ class VolumeSRGAN:
     precision: Literal["bf16", "fp32"] = "fp32"
     """Of the network when it enhances."""
 
+    blur_across_batch: bool = False
+    """As the published code by a slip: the blur runs over the batch axis as well (noise-free training alone)."""
     sum_losses: bool = False
     """As the published code: MSE and gradients are sums over batch and voxels (use adversarial=0.1 with it)."""
     inert_critic: bool = False
@@ -123,6 +125,8 @@ class VolumeSRGAN:
             raise Refusal("The adversarial stage has nothing to learn: give a loss a weight above 0.")
         if self.fidelity_rounds and self.fidelity_mse + self.fidelity_l1 == 0:
             raise Refusal("The fidelity stage has nothing to learn: set fidelity_mse or fidelity_l1 above 0.")
+        if self.blur_across_batch and (self.degradations != ("blur",) or self.noise):
+            raise Refusal("blur_across_batch goes with degradations=blur and noise=0, as it was published.")
         if not self.degradations:
             raise Refusal("degradations names at least one of blur and kspace.")
 
@@ -153,9 +157,9 @@ class VolumeSRGAN:
     def examples(self, cohorts: "Sequence[Cohort]", shares: Sequence[float], seed: int) -> "Examples":
         """Patches of the cohorts' images; of a cohort that has only label maps, patches with a new contrast every
         time."""
-        from finemri.recipes.patches import patches_of_cohorts
+        from finemri.recipes.patches import BlurredAcross, patches_of_cohorts
 
-        return patches_of_cohorts(
+        examples = patches_of_cohorts(
             cohorts,
             shares,
             degradations=self.degrade(),
@@ -166,6 +170,7 @@ class VolumeSRGAN:
             zoom=self.zoom,
             normaliser=self.normaliser,
         )
+        return BlurredAcross(examples, self.batch, self.sigma) if self.blur_across_batch else examples
 
     def stages(self, generator: "nn.Module", examples: "Examples") -> "Sequence[Stage]":
         """Fidelity first, if it has rounds; then the adversaries."""

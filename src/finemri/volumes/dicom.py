@@ -40,7 +40,7 @@ def read(path: Path, series: str | None = None) -> Volume:
     for k, image in enumerate(stack.slices):
         data = image.path.read_bytes()
         sha256.update(data)
-        with np.errstate(over="ignore"):  # becomes infinite, which Volume refuses with a sentence
+        with np.errstate(over="ignore", invalid="ignore"):  # not finite, which Volume refuses with a sentence
             voxels[:, :, k] = intensities(data, image, k + 1)
     paths = tuple(image.path for image in stack.slices)
     return Volume(voxels, stack.affine, Source("dicom", paths, sha256.hexdigest()))

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging import CRITICAL, getLogger
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -12,7 +13,7 @@ from warnings import catch_warnings, simplefilter
 from pydicom import Dataset, dcmread
 from pydicom.config import disable_value_validation
 from pydicom.filereader import read_file_meta_info
-from pydicom.uid import DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from finemri.refusal import Refusal
 
@@ -122,10 +123,16 @@ def is_dicom(path: Path) -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without pydicom's warnings: they quote values, and values may be names."""
-    with catch_warnings(), disable_value_validation():
-        simplefilter("ignore")
-        yield
+    """Without pydicom's warnings, on screen or in a log: they quote values, and values may be names."""
+    log = getLogger("pydicom")
+    level = log.level
+    try:
+        log.setLevel(CRITICAL + 1)
+        with catch_warnings(), disable_value_validation():
+            simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def read_dataset(path: Path, only: list[str] | None = None) -> Dataset:
@@ -141,7 +148,8 @@ def read_slice(path: Path) -> Slice | None:
     """One header; None where it belongs to something that is not an image: a report, an index."""
     with quiet():
         dataset = read_dataset(path, WANTED)
-        if dataset.file_meta.MediaStorageSOPClassUID == MediaStorageDirectoryStorage or "Rows" not in dataset:
+        kind = dataset.file_meta.MediaStorageSOPClassUID
+        if "Rows" not in dataset and "Image Storage" not in kind.name:  # an image without rows was cut off: damaged
             return None
         return Slice(
             path=path,

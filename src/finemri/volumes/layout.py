@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from finemri.refusal import Refusal
 from finemri.volumes.enhancer import Enhancer
@@ -18,6 +18,7 @@ SMALLEST = 8
 
 Triple = tuple[int, int, int]
 Weights = Float32[np.ndarray, " voxels"]
+Counts = Int64[np.ndarray, "..."]
 
 
 @dataclass(frozen=True)
@@ -112,39 +113,31 @@ def lay_tiles(
     axes = tuple(lay_spans(*numbers) for numbers in zip(shape, chosen, overlap, enhancer.margin, strict=True))
     layout = Layout(chosen, _triple(overlap), axes)
     if tile is not None and memory is not None:
-        _check(memory, held + _working_bytes(chosen, layout.depth, shape, enhancer))
+        _check(memory, held + int(_working_bytes(np.array(math.prod(chosen)), np.array(layout.depth), shape, enhancer)))
     return layout
 
 
 def _largest(
     shape: Triple, flat: Sequence[bool], overlap: Sequence[int], enhancer: Enhancer, memory: int | None, held: int
 ) -> Triple:
-    """Try every number of tiles on every axis; a tile is then as small as that number allows."""
-    sizes = [_sizes(n, thin, o) for n, thin, o in zip(shape, flat, overlap, strict=True)]
-    limit = max(math.prod(enhancer.tile), min(math.prod(t) for t in product(*(s[-1:] for s in sizes))))
-    best: tuple[float, ...] | None = None
-    least, chosen = math.inf, shape
-    depths = {
-        t: max(s.last - s.first for s in lay_spans(shape[2], t, overlap[2], enhancer.margin[2])) for t in sizes[2]
-    }
-    counts = [{t: len(lay_spans(n, t, o, 0)) for t in s} for n, s, o in zip(shape, sizes, overlap, strict=True)]
-    for tile in product(*sizes):
-        voxels = math.prod(tile)
-        if voxels > limit:
-            continue
-        needed = held + _working_bytes(_triple(tile), depths[tile[2]], shape, enhancer)
-        least = min(least, needed)
-        tiles = math.prod(count[t] for count, t in zip(counts, tile, strict=True))
-        order = (voxels * tiles, tiles, needed)
-        if (memory is None or needed <= memory) and (best is None or order < best):
-            best, chosen = order, _triple(tile)
-    if best is None:
-        assert memory is not None
-        _check(memory, int(least))
-    return chosen
+    """Weigh every number of tiles on every axis; a tile is then as small as that number allows."""
+    lines = zip(shape, _triple(overlap), enhancer.margin, flat, strict=True)
+    options = [[(t, lay_spans(n, t, o, m)) for t in _sizes(n, o, thin=thin)] for n, o, m, thin in lines]
+    sizes = np.ix_(*([t for t, _ in axis] for axis in options))
+    counts = np.ix_(*([len(spans) for _, spans in axis] for axis in options))
+    depth = np.array([max(span.last - span.first for span in spans) for _, spans in options[2]])
+    voxels, tiles = sizes[0] * sizes[1] * sizes[2], counts[0] * counts[1] * counts[2]
+    needed = held + _working_bytes(voxels, depth, shape, enhancer)
+    natural = voxels <= max(math.prod(enhancer.tile), voxels.min())
+    fits = natural & (True if memory is None else needed <= memory)
+    if memory is not None and not fits.any():
+        _check(memory, int(needed[natural].min()))
+    order = np.lexsort((needed[fits], tiles[fits], (voxels * tiles)[fits]))
+    best = np.argwhere(fits)[order[0]]
+    return _triple(axis[n][0] for axis, n in zip(options, best, strict=True))
 
 
-def _sizes(length: int, thin: bool, overlap: int) -> list[int]:
+def _sizes(length: int, overlap: int, *, thin: bool) -> list[int]:
     """Tile sizes worth trying, from the whole axis down."""
     if thin:
         return [1]
@@ -158,11 +151,11 @@ def _sizes(length: int, thin: bool, overlap: int) -> list[int]:
     return sizes
 
 
-def _working_bytes(tile: Triple, depth: int, shape: Triple, enhancer: Enhancer) -> int:
+def _working_bytes(voxels: Counts, depth: Counts, shape: Triple, enhancer: Enhancer) -> Counts:
     """A tile at work, its normalised input, and the slab that it goes into; a tenth more for what allocators waste."""
     i, j, k = enhancer.scale
-    slab = shape[0] * i * shape[1] * j * depth * k * 4
-    return int(1.1 * math.prod(tile) * (enhancer.bytes_per_voxel + 8)) + slab
+    slab = 4 * shape[0] * i * shape[1] * j * depth * k
+    return np.asarray(1.1 * voxels * (enhancer.bytes_per_voxel + 8) + slab, np.int64)
 
 
 def _check(memory: int, needed: int) -> None:

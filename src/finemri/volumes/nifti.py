@@ -143,7 +143,7 @@ def read_voxels(stream: BufferedIOBase, header: nib.Nifti1Header, shape: tuple[i
         if len(data) < slab.size * stored.itemsize:
             raise Refusal(f"{path.name} is truncated: its header tells of {i} × {j} × {k} voxels; copy it again.")
         values = np.frombuffer(data, stored).reshape(slab.shape, order="F")
-        with np.errstate(over="ignore"):  # becomes infinite, which Volume refuses with a sentence
+        with np.errstate(over="ignore", invalid="ignore"):  # not finite, which Volume refuses with a sentence
             slab[...] = values if (slope, intercept) == (1, 0) else values.astype(np.float64) * slope + intercept
     stream.read(SLAB_BYTES)  # what follows is nobody's business, but gzip's checksum stands there
     return voxels
