@@ -1,6 +1,6 @@
-"""Put trained weights where they ship, with their digests and model cards.
+r"""Put trained weights where they ship, with their digests and model cards.
 
-    finemri train volume-x2 --cohort ../shared/data/thin_t1_dicom ../shared/data/label_maps --shares 3 1 \\
+    finemri train volume-x2 --cohort ../shared/data/thin_t1_dicom ../shared/data/label_maps --shares 3 1 \
         --into runs/volume-x2
     python scripts/ship_weights.py runs --data ../shared/data
 

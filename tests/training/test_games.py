@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tests.training.tiny import Noise, critic, generator, squared
 from torch import Tensor, nn
 
 from finemri.losses.adversarial import CrossEntropy, LeastSquares, WassersteinGP
@@ -13,6 +12,7 @@ from finemri.refusal import Refusal
 from finemri.training.games import Adversarial, AdversarialRule, Losses, Supervised
 from finemri.training.player import Player
 from finemri.training.replay import Replay
+from tests.training.tiny import Noise, critic, generator, squared
 
 Batches = list[dict[str, Tensor]]
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 from lightning_fabric import Fabric
-from tests.training.tiny import Noise, generator, squared, stages
 from torch import Tensor, nn
 
 from finemri.refusal import Refusal
@@ -14,6 +13,7 @@ from finemri.training.games import Batch, Game, Supervised
 from finemri.training.loop import Stage, TrainingDiverged, play
 from finemri.training.player import Player
 from finemri.training.weights import load_weights
+from tests.training.tiny import Noise, generator, squared, stages
 
 
 class Spoilt:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from lightning_fabric import Fabric
-from tests.training import tiny
 
 from finemri.refusal import Refusal
 from finemri.training.weights import load_weights
+from tests.training import tiny
 
 
 def test_two_processes_equal_one(tmp_path: Path, fabric: Fabric) -> None:

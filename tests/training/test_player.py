@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.training.tiny import generator
 from torch import nn
 
 from finemri.refusal import Refusal
 from finemri.training.checkpoint import pack, unpack
 from finemri.training.player import Player
+from tests.training.tiny import generator
 
 
 def learn(player: Player, steps: int, seed: int) -> None:

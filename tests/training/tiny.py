@@ -4,11 +4,13 @@ python tiny.py killed DIR    train in DIR/unbroken; then in DIR/killed, killed a
 python tiny.py together DIR  train in each process of a torchrun
 """
 
+import faulthandler
 import os
 import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,27 +115,33 @@ def killed(directory: Path) -> None:
     train(directory / "unbroken")
     directory = directory / "killed"
     moments = random.Random(7)
-    for n in (1, 3, 5, 7, 9, 12, 10, 13, 11, 14):  # a checkpoint has about eight
-        _fork(directory, at_sync=n)
+    for n in (1, 4, 6, 8, 9, 12, 10, 14):  # a checkpoint has about eight
+        print(_attempt(directory, at_sync=n, seconds=20), flush=True)
     for _ in range(4):
-        child = _fork(directory, wait=False)
-        time.sleep(moments.uniform(0.01, 0.2))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        print(_attempt(directory, at_sync=0, seconds=moments.uniform(0.01, 0.3)), flush=True)
     train(directory, workers=1)
 
 
-def _fork(directory: Path, *, at_sync: int = 0, wait: bool = True) -> int:
+def _attempt(directory: Path, *, at_sync: int, seconds: float) -> str:
+    """Train in a fork, which kills itself at a sync or is killed after `seconds`, a hung fork as well."""
     child = os.fork()
     if child == 0:
-        if at_sync:
+        try:
             _kill_me_at_sync(at_sync)
-        train(directory)
+            train(directory)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
         os._exit(0)
-    if wait:
-        _, status = os.waitpid(child, 0)
-        print("killed" if os.WIFSIGNALED(status) else "ended", flush=True)
-    return child
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return {0: "ended", -signal.SIGKILL: "killed itself"}[os.waitstatus_to_exitcode(status)]
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "killed"
 
 
 def _kill_me_at_sync(n: int) -> None:
@@ -161,5 +169,6 @@ def together(directory: Path) -> None:
 
 
 if __name__ == "__main__":
+    faulthandler.dump_traceback_later(90, exit=True)
     torch.set_num_threads(1)
     {"killed": killed, "together": together}[sys.argv[1]](Path(sys.argv[2]))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from pydicom import Dataset, dcmread
 from pydicom.uid import BasicTextSRStorage, JPEG2000Lossless, RLELossless, generate_uid
-from tests.volumes.scans import SECRET, SERIES, Edit, affines, along_normal, oblique, ramp, write_series
 
 from finemri.refusal import Refusal
 from finemri.volumes import dicom_pixels, dicom_scan
 from finemri.volumes.files import describe_series, open_volume
+from tests.volumes.scans import SECRET, SERIES, Edit, affines, along_normal, oblique, ramp, write_series
 
 
 @given(affine=affines())

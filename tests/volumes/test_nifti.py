@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
-from tests.volumes.scans import affines, oblique, ramp
 
 from finemri.refusal import Refusal
 from finemri.volumes import nifti
 from finemri.volumes.files import describe_series, open_volume, save_volume
 from finemri.volumes.volume import Volume
+from tests.volumes.scans import affines, oblique, ramp
 
 SHAPE = (4, 3, 5)
 

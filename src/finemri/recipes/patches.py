@@ -69,7 +69,7 @@ class BlurredAcross:
     """A slip of published code: its Gaussian ran over the batch axis as well, so that patches of a batch shine through.
 
     Coarse patch n of a batch becomes Σ_m W[n, m] · coarse patch m, W the Gaussian matrix of that axis, mirrored at its
-    ends; decimation and blur along the other axes commute with it. Batch b holds the examples b·size … (b + 1)·size − 1.
+    ends; decimation and blur along the other axes commute with it. Batch b holds examples b·size … (b + 1)·size − 1.
     """
 
     def __init__(self, examples: Examples, batch: int, sigma: float) -> None:
