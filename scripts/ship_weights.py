@@ -1,6 +1,6 @@
 r"""Put trained weights where they ship, with their digests and model cards.
 
-    finemri train volume-x2 --cohort ../shared/data/thin_t1_dicom ../shared/data/label_maps --shares 3 1 \
+    finemri train volume-x2 --cohort ../shared/data/thin_t1_dicom ../shared/data/label_maps --shares 3 1 --held-out 0 \
         --into runs/volume-x2
     python scripts/ship_weights.py runs --data ../shared/data
 
@@ -179,7 +179,7 @@ Brightness is normalised by the 99.9th percentile and given back.
 
 Retrain, then ship:
 
-    finemri train {recipe} --cohort ../shared/data/thin_t1_dicom ../shared/data/label_maps --shares 3 1 \\
+    finemri train {recipe} --cohort ../shared/data/thin_t1_dicom ../shared/data/label_maps --shares 3 1 --held-out 0 \\
         --into runs/{recipe}
     python scripts/ship_weights.py runs --data ../shared/data
 

@@ -37,7 +37,7 @@ def cohort(folder: Path, kind: str) -> Cohort:
     labels = np.zeros((40, 40, 40), np.float32)
     labels[8:32, 8:32, 8:32] = 3
     labels[14:26, 14:26, 14:26] = 2
-    nib.save(nib.Nifti1Image(labels, np.eye(4)), path)  # type: ignore[attr-defined, no-untyped-call]
+    nib.save(nib.Nifti1Image(labels, np.eye(4)), path)
     return Cohort((Subject("one", **{kind: (path,)}),))
 
 

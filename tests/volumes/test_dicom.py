@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from pydicom import Dataset, dcmread
-from pydicom.uid import BasicTextSRStorage, JPEG2000Lossless, RLELossless, generate_uid
+from pydicom.uid import (
+    BasicTextSRStorage,
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLossless,
+    RLELossless,
+    generate_uid,
+)
 
 from finemri.refusal import Refusal
 from finemri.volumes import dicom_pixels, dicom_scan
@@ -195,7 +202,7 @@ def test_what_is_no_sound_series_is_refused_in_a_sentence(tmp_path: Path, case: 
     write_series(tmp_path, ramp(), oblique(), edit)
     with pytest.raises(Refusal, match=sentence) as refusal:
         open_volume(tmp_path)
-    assert not {"Doe", "SECRET", "slice-"} & set(str(refusal.value).split())
+    assert not any(secret in str(refusal.value) for secret in ("Doe", "SECRET", "1952", "slice-"))
 
 
 def test_missing_slices_are_refused_with_their_place(tmp_path: Path) -> None:
@@ -292,7 +299,7 @@ def test_a_compressed_file_cut_in_its_pixels_is_refused(tmp_path: Path, syntax: 
 
 def test_a_compression_without_a_decoder_is_named(tmp_path: Path) -> None:
     def edit(dataset: Dataset, k: int) -> None:
-        dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.57"  # JPEG Lossless, process 14
+        dataset.file_meta.TransferSyntaxUID = JPEGLossless
         dataset.PixelData = b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\2\0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
         dataset["PixelData"].is_undefined_length = True
         dataset["PixelData"].VR = "OB"
@@ -337,7 +344,7 @@ def test_the_size_that_a_jpeg_tells(frame: bytes, size: tuple[int, int] | None) 
 def test_files_far_too_large_or_deflated_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def edit(dataset: Dataset, k: int) -> None:
         if k == 1:
-            dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
+            dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
 
     write_series(tmp_path, ramp(), oblique(), edit)
     with pytest.raises(Refusal, match="1 DICOM files cannot be read"):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from finemri.refusal import Refusal
@@ -76,7 +76,7 @@ class NetworkEnhancer:
     @cached_property
     def bytes_per_voxel(self) -> float:
         """Most that tensors held at one time, counted on a small image, and the output once more as NumPy has it."""
-        edge = 24
+        edge = 16
         x = torch.zeros(1, 1, edge, edge, edge, device=self.device)
         with Ledger() as ledger:
             self._run(x)
@@ -93,7 +93,7 @@ class NetworkEnhancer:
 
 
 def receptive_radius(
-    network: Callable[[Tensor], Tensor], scale: tuple[int, int, int], device: torch.device | str = "cpu"
+    network: nn.Module, scale: tuple[int, int, int], device: torch.device | str = "cpu"
 ) -> tuple[int, int, int]:
     """How far an output voxel looks along each axis, in input voxels, by experiment: NaN goes wherever an input goes.
 
@@ -106,7 +106,9 @@ def receptive_radius(
 
 
 @torch.inference_mode()
-def _radius(network: Callable[[Tensor], Tensor], axis: int, factor: int, device: torch.device | str) -> int:
+def _radius(network: nn.Module, axis: int, factor: int, device: torch.device | str) -> int:
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv3d | nn.ConvTranspose3d)]
+    stride = max((layer.dilation[axis] * (layer.kernel_size[axis] - 1) for layer in layers), default=1)
     length = 64
     while length <= FARTHEST:
         size = [5, 5, 5]
@@ -116,21 +118,21 @@ def _radius(network: Callable[[Tensor], Tensor], axis: int, factor: int, device:
         x.select(axis + 2, centre)[:] = float("nan")
         seeing = network(x).isnan().nonzero()[:, axis + 2] // factor
         first, last = int(seeing.min()), int(seeing.max())
-        if first > 0 and last < length - 1:
+        if first > stride and last < length - 1 - stride:  # not a single layer away from the rod's ends
             return max(centre - first, last - centre)
         length *= 2
     raise Refusal("This network looks at the whole image at once, so it cannot enhance in tiles; use another one.")
 
 
-class Ledger(TorchDispatchMode):
+class Ledger(TorchFunctionMode):
     """Counts the bytes that tensors made within its block hold; ``most`` is the highest count."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.held = self.most = 0
         self._known: weakref.WeakSet[Any] = weakref.WeakSet()
 
-    def __torch_dispatch__(
+    def __torch_function__(
         self,
         func: Callable[..., Any],
         types: object,

@@ -1,0 +1,167 @@
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from finemri import enhance as verb
+from finemri.enhance import choose_method, enhance, find_jobs
+from finemri.recipes import RECIPES, describe
+from finemri.recipes.network_enhancer import NetworkEnhancer
+from finemri.refusal import Refusal
+from finemri.shapes import FineVoxels, Voxels
+from finemri.shelf import Method
+from finemri.training.weights import save_weights
+from finemri.volumes.files import open_volume, save_volume
+from finemri.volumes.grid import scaled_affine
+from finemri.volumes.volume import Volume
+
+AFFINE = np.array([[0, -2, 0, 40], [1.5, 0, 0, -30], [0, 0, 3, 7], [0, 0, 0, 1]], np.float64)
+
+
+@dataclass
+class Doubler:
+    """Nearest neighbour, twice as fine; fails where it is told to."""
+
+    scale: tuple[int, int, int] = (2, 2, 2)
+    tile: tuple[int, int, int] = (8, 8, 8)
+    margin: tuple[int, int, int] = (1, 1, 1)
+    bytes_per_voxel: float = 40.0
+    normaliser: str = "percentile"
+    settings: Mapping[str, str] = field(default_factory=lambda: {"device": "abacus"})
+
+    def __call__(self, image: Voxels) -> FineVoxels:
+        return image.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+
+
+RANGES = {"coarsest_spacing": [0.5, 1.5], "negative": [0.0, 0.01]}
+Use = Callable[..., None]
+
+
+@pytest.fixture
+def use_doubler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the shelf hold one stand-in, whatever is asked for."""
+    method = Method("doubler", Doubler(), "ab" * 32, {"recipe": "doubler-recipe", "portrait": RANGES})
+    monkeypatch.setattr(verb, "choose_method", lambda **_: method)
+
+
+def scan(path: Path, *shape: int, seed: int = 0) -> Path:
+    """A scan of noise on an oblique grid."""
+    voxels = np.random.default_rng(seed).uniform(10, 900, shape or (9, 10, 11)).astype(np.float32)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_volume(Volume(voxels, AFFINE), path)
+    return path
+
+
+@pytest.mark.usefixtures("use_doubler")
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_file_becomes_finer_on_a_grid_over_the_same_field_of_view(tmp_path: Path, suffix: str) -> None:
+    source = scan(tmp_path / f"in{suffix}")
+    enhance(source, tmp_path / f"out{suffix}", progress=False)
+    coarse, fine = open_volume(source), open_volume(tmp_path / f"out{suffix}")
+    np.testing.assert_allclose(fine.voxels, Doubler()(np.array(coarse.voxels)), rtol=1e-5)
+    np.testing.assert_allclose(fine.affine, scaled_affine(coarse.affine, (2, 2, 2)), atol=1e-5)
+
+
+@pytest.mark.usefixtures("use_doubler")
+def test_the_sidecar_tells_how_it_was_made_and_warns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = scan(tmp_path / "in.nii.gz")
+    enhance(source, tmp_path / "out.nii.gz", memory=2**40, progress=False)
+    told = json.loads((tmp_path / "out.json").read_text())
+    coarse = open_volume(source)
+    assert coarse.source is not None
+    assert told["method"] == "doubler"
+    assert told["recipe"] == "doubler-recipe"
+    assert told["weights_sha256"] == "ab" * 32
+    assert told["input"]["sha256"] == coarse.source.sha256
+    assert told["settings"] == {"device": "abacus"}
+    assert told["memory"] == 2**40
+    assert told["margin"] == [1, 1, 1]
+    assert told["normaliser"]["scale"] == pytest.approx(np.percentile(coarse.voxels, 99.9), rel=1e-5)
+    assert len(told["warnings"]) == 1
+    assert "largest side of its voxels" in told["warnings"][0]
+    assert told["warnings"][0] in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("use_doubler")
+def test_an_output_that_exists_stays_without_force(tmp_path: Path) -> None:
+    source, output = scan(tmp_path / "in.nii.gz"), tmp_path / "out.nii.gz"
+    output.write_text("precious")
+    with pytest.raises(Refusal, match="--force"):
+        enhance(source, output, progress=False)
+    assert output.read_text() == "precious"
+    enhance(source, output, force=True, progress=False)
+    assert open_volume(output).shape == (18, 20, 22)
+
+
+@pytest.mark.usefixtures("use_doubler")
+def test_an_output_that_exists_is_refused_before_the_source_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "out.nii.gz").write_text("precious")
+    with pytest.raises(Refusal, match="exists already"):
+        enhance(tmp_path / "not-there.nii.gz", tmp_path / "out.nii.gz", progress=False)
+
+
+@pytest.mark.usefixtures("use_doubler")
+def test_a_budget_that_is_too_small_leaves_nothing_behind(tmp_path: Path) -> None:
+    source = scan(tmp_path / "in.nii.gz")
+    with pytest.raises(Refusal, match="--memory"):
+        enhance(source, tmp_path / "out.nii.gz", memory=2**20, progress=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.nii.gz"]
+
+
+@pytest.mark.usefixtures("use_doubler")
+def test_a_folder_of_many_keeps_its_names_and_goes_on_after_a_failure(tmp_path: Path) -> None:
+    many, into = tmp_path / "many", tmp_path / "fine"
+    scan(many / "a.nii.gz")
+    (many / "b.nii.gz").write_bytes(b"this is no scan")
+    scan(many / "c.nii", 5, 6, 7)
+    with pytest.raises(Refusal, match=r"1 of 3 scans could not be enhanced.* b\.nii\.gz: "):
+        enhance(many, into, progress=False)
+    assert open_volume(into / "a.nii.gz").shape == (18, 20, 22)
+    assert open_volume(into / "c.nii").shape == (10, 12, 14)
+    assert not (into / "b.nii.gz").exists()
+    with pytest.raises(Refusal, match="2 of 3 results exist already"):
+        enhance(many, into, progress=False)
+
+
+@pytest.mark.usefixtures("use_doubler")
+def test_a_dicom_series_and_a_folder_of_series(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        scan(tmp_path / "study" / name)
+    enhance(tmp_path / "study" / "one", tmp_path / "single", progress=False)
+    assert open_volume(tmp_path / "single").shape == (18, 20, 22)
+    enhance(tmp_path / "study", tmp_path / "fine", progress=False)
+    for name in ("one", "two"):
+        assert open_volume(tmp_path / "fine" / name).shape == (18, 20, 22)
+
+
+def test_label_maps_are_not_enhanced_and_files_are_no_place_for_many(tmp_path: Path) -> None:
+    scan(tmp_path / "data" / "imagesTr" / "a.nii.gz")
+    scan(tmp_path / "data" / "labelsTr" / "a.nii.gz")
+    jobs = find_jobs(tmp_path / "data", tmp_path / "fine")
+    assert jobs is not None
+    assert [job.output for job in jobs] == [tmp_path / "fine" / "imagesTr" / "a.nii.gz"]
+    with pytest.raises(Refusal, match="label maps only"):
+        find_jobs(tmp_path / "data" / "labelsTr", tmp_path / "fine")
+    with pytest.raises(Refusal, match="folder"):
+        find_jobs(tmp_path / "data", tmp_path / "fine.nii.gz")
+
+
+def test_methods_are_found_by_name_and_by_path(tmp_path: Path) -> None:
+    recipe = RECIPES["volume-srgan-subpixel-x4"]
+    header = describe("volume-srgan-subpixel-x4", recipe)
+    save_weights(tmp_path / "own.safetensors", recipe.generator().state_dict(), header)
+    own = str(tmp_path / "own.safetensors")
+    settings = {"style": "faithful", "device": "cpu"}
+    found = choose_method(scale=None, weights=own, method=None, **settings)
+    assert isinstance(found.enhancer, NetworkEnhancer)
+    assert found.enhancer.scale == (4, 4, 4)
+    assert choose_method(scale=None, weights=None, method="spline", **settings).enhancer.scale == (2, 2, 2)
+    with pytest.raises(Refusal, match="scale"):
+        choose_method(scale=2, weights=own, method=None, **settings)
+    with pytest.raises(Refusal, match="both"):
+        choose_method(scale=2, weights=own, method="spline", **settings)
+    with pytest.raises(Refusal, match="no method"):
+        choose_method(scale=2, weights=None, method="magic", **settings)
