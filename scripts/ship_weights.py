@@ -73,7 +73,8 @@ def portrait(recipe: VolumeSRGAN, data: Path) -> dict[str, list[float]]:
     for scan in coarse_scans(recipe, open_volume(data / "thin_t1_dicom")):
         for feature, value in measure_portrait(scan).items():
             found[feature].append(value)
-    return {feature: [min(values) / SLACK, max(values) * SLACK] for feature, values in found.items()}
+    spans = {feature: [min(values) / SLACK, max(values) * SLACK] for feature, values in found.items()}
+    return {**spans, "noise": [0.0, spans["noise"][1]]}
 
 
 def coarse_scans(recipe: VolumeSRGAN, head: Volume) -> Iterator[Volume]:

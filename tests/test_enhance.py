@@ -138,13 +138,13 @@ def test_a_dicom_series_and_a_folder_of_series(tmp_path: Path) -> None:
 
 
 def test_label_maps_are_not_enhanced_and_files_are_no_place_for_many(tmp_path: Path) -> None:
-    scan(tmp_path / "data" / "imagesTr" / "a.nii.gz")
-    scan(tmp_path / "data" / "labelsTr" / "a.nii.gz")
+    scan(tmp_path / "data" / "images" / "a.nii.gz")
+    scan(tmp_path / "data" / "labels" / "a.nii.gz")
     jobs = find_jobs(tmp_path / "data", tmp_path / "fine")
     assert jobs is not None
-    assert [job.output for job in jobs] == [tmp_path / "fine" / "imagesTr" / "a.nii.gz"]
+    assert [job.output for job in jobs] == [tmp_path / "fine" / "images" / "a.nii.gz"]
     with pytest.raises(Refusal, match="label maps only"):
-        find_jobs(tmp_path / "data" / "labelsTr", tmp_path / "fine")
+        find_jobs(tmp_path / "data" / "labels", tmp_path / "fine")
     with pytest.raises(Refusal, match="folder"):
         find_jobs(tmp_path / "data", tmp_path / "fine.nii.gz")
 

@@ -18,7 +18,8 @@ class VolumeCritic(nn.Module):
     ``head="dense"`` is the paper's: flatten, 1024, 1; it fixes the patch size (128×128×92 in the paper) and holds
     100 M of its parameters. ``head="pool"`` averages over all places first: any size, 3.5 M parameters.
     Batch normalisation after every convolution but the first; none with ``normalise=False``, which the gradient penalty
-    needs. Sanchez & Vilaplana (2018), figure 1.
+    needs. Real and made batches pass separately, each normalised by its own statistics, so that a pooled critic with
+    batch normalisation is blind to what differs on average: pool without it. Sanchez & Vilaplana (2018), figure 1.
     """
 
     def __init__(
@@ -39,7 +40,13 @@ class VolumeCritic(nn.Module):
             layers.append(nn.LeakyReLU(0.3))
             inputs, outputs = outputs, outputs * (1 + depth % 2)
         self.convolutions = nn.Sequential(*layers)
-        initialise(self)
+        if normalise:
+            initialise(self)
+        else:  # nothing restores the size of the maps from layer to layer: the weights must keep it
+            for layer in layers:
+                if isinstance(layer, nn.Conv3d):
+                    nn.init.kaiming_normal_(layer.weight, a=0.3)
+                    nn.init.zeros_(layer.bias)
         self.head = (
             nn.Sequential(nn.Flatten()) if head == "dense" else nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Flatten())
         )

@@ -41,6 +41,8 @@ class VolumeSRGAN:
 
     critic_head: Literal["dense", "pool"] = "dense"
     """dense: the paper's, 100 M parameters at its patch size; pool: average over all places first, any size."""
+    critic_normalises: bool = True
+    """Batch normalisation in the critic, as in the paper (never for wasserstein-gp); a pooled critic is blind with it."""
     critic_features: int = 32
     """Feature maps of the critic's first layer."""
     rule: Literal["least-squares", "cross-entropy", "wasserstein-gp"] = "least-squares"
@@ -146,7 +148,7 @@ class VolumeSRGAN:
         from finemri.networks.critics import VolumeCritic
 
         i, j, k = (self.scale * n for n in self.patch)
-        normalise = self.rule != "wasserstein-gp"
+        normalise = self.critic_normalises and self.rule != "wasserstein-gp"
         return VolumeCritic((i, j, k), self.critic_head, self.critic_features, normalise)
 
     def networks(self) -> "Mapping[str, nn.Module]":
