@@ -46,7 +46,6 @@ class VolumeCritic(nn.Module):
             for layer in layers:
                 if isinstance(layer, nn.Conv3d):
                     nn.init.kaiming_normal_(layer.weight, a=0.3)
-                    nn.init.zeros_(layer.bias)
         self.head = (
             nn.Sequential(nn.Flatten()) if head == "dense" else nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Flatten())
         )

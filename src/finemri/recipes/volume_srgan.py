@@ -42,7 +42,7 @@ class VolumeSRGAN:
     critic_head: Literal["dense", "pool"] = "dense"
     """dense: the paper's, 100 M parameters at its patch size; pool: average over all places first, any size."""
     critic_normalises: bool = True
-    """Batch normalisation in the critic, as in the paper (never for wasserstein-gp); a pooled critic is blind with it."""
+    """Batch normalisation in the critic, as in the paper; none for wasserstein-gp. A pooled critic is blind with it."""
     critic_features: int = 32
     """Feature maps of the critic's first layer."""
     rule: Literal["least-squares", "cross-entropy", "wasserstein-gp"] = "least-squares"
