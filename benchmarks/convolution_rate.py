@@ -3,8 +3,7 @@
     python benchmarks/convolution_rate.py [EDGE] [REPEATS]
 
 Floating-point operations of the shipped ×2 network's convolutions over the time that the profiler finds in them, and
-over
-the time of the whole network; each against a 2048³ matrix product measured just before.
+over the time of the whole network; each against a 2048³ matrix product measured just before.
 """
 
 import sys

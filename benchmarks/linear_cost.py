@@ -3,9 +3,8 @@
     python benchmarks/linear_cost.py [LARGEST_EDGE]
 
 Enhances cubes from an eighth of the largest to the largest, tiled alike (96³ tiles), and prints seconds per million
-input
-voxels, as a ratio to the largest. Small cubes have little overlap to pay for, so the ratio rises to one and stays
-there.
+input voxels, as a ratio to the largest. Small cubes have little overlap to pay for, so the ratio rises to one and
+stays there.
 """
 
 import sys

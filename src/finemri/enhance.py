@@ -157,6 +157,8 @@ def enhance_one(
         "portrait": portrait,
         "warnings": warnings,
     }
+    if report is not None:
+        report(0, layout.count)
     slabs = enhance_slabs(enhancer, volume.voxels, tile=layout.tile, overlap=layout.overlap, progress=report)
     affine = scaled_affine(volume.affine, enhancer.scale)
     save_slabs(slabs, (i, j, k), affine, job.output, source=volume.source, force=force, provenance=provenance)
@@ -175,9 +177,17 @@ def _own_scale(name: str) -> int:
 
 @contextmanager
 def _bar(title: str = "enhance", *, shown: bool) -> Iterator[Reporter]:
-    """A progress bar on the screen's error channel, so that nothing mixes with what is piped on."""
+    """A progress bar, on the error channel so that nothing mixes with what is piped on; it appears at the first report."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("tiles")
     times = TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
-    with Progress(*columns, *times, console=Console(stderr=True), disable=not shown) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    progress = Progress(*columns, *times, console=Console(stderr=True), disable=not shown)
+    task = progress.add_task(title, total=None)
+
+    def report(done: int, total: int) -> None:
+        progress.start()
+        progress.update(task, completed=done, total=total)
+
+    try:
+        yield report
+    finally:
+        progress.stop()
