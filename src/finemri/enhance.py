@@ -177,7 +177,7 @@ def _own_scale(name: str) -> int:
 
 @contextmanager
 def _bar(title: str = "enhance", *, shown: bool) -> Iterator[Reporter]:
-    """A progress bar, on the error channel so that nothing mixes with what is piped on; it appears at the first report."""
+    """A progress bar, on the error channel where it mixes with nothing that is piped on, from the first report."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("tiles")
     times = TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
     progress = Progress(*columns, *times, console=Console(stderr=True), disable=not shown)
