@@ -15,7 +15,7 @@ from finemri.demo.picture import Slice, draw
 from finemri.enhance import enhance
 from finemri.measures.fidelity import gradient_energy, hfen, psnr, ssim
 from finemri.measures.mask import head_mask
-from finemri.physics.degradation import Degradation, GaussianBlur, KSpaceTruncation
+from finemri.physics.degradation import GaussianBlur
 from finemri.refusal import Refusal
 from finemri.shapes import Voxels
 from finemri.volumes.files import open_volume, save_volume
@@ -23,13 +23,8 @@ from finemri.volumes.grid import crop_to_multiple, scaled_affine, spline_resize
 from finemri.volumes.volume import Volume
 
 SCALE = 2
-DEGRADATIONS: dict[str, Degradation] = {"blur": GaussianBlur(SCALE), "kspace": KSpaceTruncation(SCALE)}
-PICTURED = "blur"
+DEGRADATION = GaussianBlur(SCALE)
 METHODS = ("spline", "faithful", "sharp")
-SMOOTH = (
-    "The anatomy is an average of many people, smoother than any of them: truncated, it looks blurred to the weights, "
-    "which sharpen it. Of one person's scan they bring back more; docs/papers/002.md has the numbers."
-)
 TEMPLATE = "nilearn/datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
 
 
@@ -37,7 +32,6 @@ TEMPLATE = "nilearn/datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.
 class Row:
     """What one method brought back, judged inside the head."""
 
-    degradation: str
     method: str
     psnr: float
     """Decibels; higher is better."""
@@ -52,7 +46,7 @@ class Row:
 def demo(into: Path, *, device: str = "auto", force: bool = False, truth: Volume | None = None) -> list[Row]:
     """Degrade, enhance, measure, draw.
 
-    Writes truth.nii.gz; kspace/ and blur/, each with coarse.nii.gz and fine-spline|faithful|sharp.nii.gz; and demo.png.
+    Writes truth.nii.gz, coarse.nii.gz, fine-spline|faithful|sharp.nii.gz and demo.png.
     The anatomy is nilearn's 1 mm MNI template unless another ``truth`` is given. Raises Refusal without the demo extra.
     """
     for package in ("nilearn", "matplotlib"):
@@ -61,8 +55,8 @@ def demo(into: Path, *, device: str = "auto", force: bool = False, truth: Volume
     truth = crop_to_multiple(truth or template(), (SCALE,) * 3)
     into.mkdir(parents=True, exist_ok=True)
     save_volume(truth, into / "truth.nii.gz", force=force)
-    rows = [row for name in DEGRADATIONS for row in _bring_back(truth, name, into / name, device, force=force)]
-    captions = {r.method: f"{r.psnr:.2f} dB   SSIM {r.ssim:.4f}" for r in rows if r.degradation == PICTURED}
+    rows = list(_bring_back(truth, into, device, force=force))
+    captions = {r.method: f"{r.psnr:.2f} dB   SSIM {r.ssim:.4f}" for r in rows}
     draw(
         dict(_slices(into)),
         captions,
@@ -71,7 +65,6 @@ def demo(into: Path, *, device: str = "auto", force: bool = False, truth: Volume
     )
     console = Console()
     console.print(_table(rows))
-    console.print(SMOOTH)
     console.print(f"Look at [bold]{into / 'demo.png'}[/]; the volumes are beside it.")
     console.print("Now a scan of your own: [bold]finemri enhance SCAN.nii.gz -o FINE.nii.gz[/]")
     return rows
@@ -85,21 +78,20 @@ def template() -> Volume:
     return open_volume(path)
 
 
-def _bring_back(truth: Volume, degradation: str, into: Path, device: str, *, force: bool) -> Iterator[Row]:
+def _bring_back(truth: Volume, into: Path, device: str, *, force: bool) -> Iterator[Row]:
     """Make ``truth`` coarse on disk; then call the verb on the file, as a person would, once per method."""
-    into.mkdir(exist_ok=True)
-    coarse = DEGRADATIONS[degradation](torch.tensor(truth.voxels)).numpy()
+    coarse = DEGRADATION(torch.tensor(truth.voxels)).numpy()
     save_volume(Volume(coarse, scaled_affine(truth.affine, (1 / SCALE,) * 3)), into / "coarse.nii.gz", force=force)
     inside = head_mask(truth.voxels)
     for method in METHODS:
         fine = into / f"fine-{method}.nii.gz"
-        Console(stderr=True).print(f"{degradation}: {method}")
+        Console(stderr=True).print(method)
         if method == "spline":
             enhance(into / "coarse.nii.gz", fine, scale=SCALE, method=method, device=device, force=force)
         else:
             enhance(into / "coarse.nii.gz", fine, scale=SCALE, style=method, device=device, force=force)
         pair = open_volume(fine).voxels, truth.voxels, inside
-        yield Row(degradation, method, psnr(*pair), ssim(*pair), hfen(*pair), gradient_energy(*pair))
+        yield Row(method, psnr(*pair), ssim(*pair), hfen(*pair), gradient_energy(*pair))
 
 
 def _slices(into: Path) -> Iterator[tuple[str, Slice]]:
@@ -109,19 +101,19 @@ def _slices(into: Path) -> Iterator[tuple[str, Slice]]:
         return np.ascontiguousarray(voxels[::-1, ::-1, voxels.shape[2] // 2].T)
 
     yield "truth", middle(open_volume(into / "truth.nii.gz").voxels)
-    coarse = open_volume(into / PICTURED / "coarse.nii.gz").voxels
+    coarse = open_volume(into / "coarse.nii.gz").voxels
     yield "coarse", middle(spline_resize(coarse, (SCALE,) * 3, order=0))
     for method in METHODS:
-        yield method, middle(open_volume(into / PICTURED / f"fine-{method}.nii.gz").voxels)
+        yield method, middle(open_volume(into / f"fine-{method}.nii.gz").voxels)
 
 
 def _table(rows: list[Row]) -> Table:
     table = Table(title=f"×{SCALE}, inside the head", title_justify="left")
-    for column in ("degradation", "method", "PSNR / dB", "gain / dB", "SSIM", "HFEN", "sharpness"):
-        table.add_column(column, justify="left" if column in ("degradation", "method") else "right")
-    spline = {row.degradation: row.psnr for row in rows if row.method == "spline"}
+    for column in ("method", "PSNR / dB", "gain / dB", "SSIM", "HFEN", "sharpness"):
+        table.add_column(column, justify="left" if column == "method" else "right")
+    spline = next(row.psnr for row in rows if row.method == "spline")
     for row in rows:
-        gain = "" if row.method == "spline" else f"{row.psnr - spline[row.degradation]:+.2f}"
+        gain = "" if row.method == "spline" else f"{row.psnr - spline:+.2f}"
         numbers = f"{row.psnr:.2f}", gain, f"{row.ssim:.4f}", f"{row.hfen:.3f}", f"{row.sharpness:.0%}"
-        table.add_row(row.degradation, row.method, *numbers, end_section=row.method == METHODS[-1])
+        table.add_row(row.method, *numbers)
     return table

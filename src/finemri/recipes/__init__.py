@@ -41,7 +41,7 @@ _SHIPPED = VolumeSRGAN(
     mse=0.0,
     l1=1.0,
     gradient=1.0,
-    adversarial=2e-2,
+    adversarial=0.1,
     fidelity_rounds=4_000,
     fidelity_mse=0.0,
     fidelity_l1=1.0,
@@ -63,7 +63,7 @@ _SHIPPED = VolumeSRGAN(
 )
 RECIPES: dict[str, Recipe] = {
     "volume-x2": _SHIPPED,
-    "volume-x4": replace(_SHIPPED, scale=4, features=64, patch=(16, 16, 16)),
+    "volume-x4": replace(_SHIPPED, scale=4, features=64, patch=(16, 16, 16), adversarial=2e-2),
     "volume-srgan-resize-x2": _RESIZE,
     "volume-srgan-subpixel-x2": _SUBPIXEL,
     "volume-srgan-subpixel-nn-x2": _SUBPIXEL_NN,

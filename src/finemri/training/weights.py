@@ -19,8 +19,8 @@ Header = Mapping[str, object]
 def save_weights(path: Path | str, tensors: Mapping[str, Tensor], header: Header) -> None:
     """Write `tensors` with `header` (plain JSON) and the digest of the tensors, whole or not at all."""
     held = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    metadata = {"header": json.dumps(header, ensure_ascii=False, sort_keys=True), "sha256": digest(held)}
-    write_whole(Path(path), save(held, metadata))
+    told = json.dumps({"header": header, "sha256": digest(held)}, ensure_ascii=False, sort_keys=True)
+    write_whole(Path(path), save(held, {"finemri": told}))  # one key: safetensors writes several in a random order
 
 
 def load_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, object]]:
@@ -31,11 +31,13 @@ def load_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, object]
     """
     path = Path(path)
     tensors, metadata = read_tensors(path)
-    if "header" not in metadata or "sha256" not in metadata:
+    if "finemri" not in metadata:
         raise Refusal(f"{path} is a safetensors file that finemri did not write; give one that finemri train made.")
-    if digest(tensors) != metadata["sha256"]:
+    told = json.loads(metadata["finemri"])
+    if digest(tensors) != told["sha256"]:
         raise Refusal(f"The weights in {path} do not match their digest: the file is damaged; get it again.")
-    return tensors, json.loads(metadata["header"])
+    header: dict[str, object] = told["header"]
+    return tensors, header
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
