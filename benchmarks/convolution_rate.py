@@ -6,6 +6,7 @@ Floating-point operations of the shipped ×2 network's convolutions over the tim
 over the time of the whole network; each against a 2048³ matrix product measured just before.
 """
 
+import os
 import sys
 import time
 from statistics import median
@@ -52,4 +53,5 @@ def main(edge: int = 96, repeats: int = 5) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the verb does; PyTorch looks at its first tensor
     main(*(int(word) for word in sys.argv[1:]))

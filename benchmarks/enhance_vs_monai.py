@@ -7,6 +7,7 @@ and given back. MONAI's: plain float32, windows of 96³ that overlap by a quarte
 voxels suits MONAI: two windows an axis, with the overlap that was asked for. Turn and turn about; the median ratio.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -50,4 +51,5 @@ def main(edge: int = 168, repeats: int = 3) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the verb does; PyTorch looks at its first tensor
     main(*(int(word) for word in sys.argv[1:]))
