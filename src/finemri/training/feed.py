@@ -1,6 +1,6 @@
 """Examples into batches, in an order that depends on nothing but the round."""
 
-import pickle
+import pickle  # the name of its error alone: sending examples to a worker process is Python's business
 import warnings
 from collections.abc import Iterator
 from typing import Any, cast
