@@ -132,9 +132,17 @@ def test_a_dicom_series_and_a_folder_of_series(tmp_path: Path) -> None:
         scan(tmp_path / "study" / name)
     enhance(tmp_path / "study" / "one", tmp_path / "single", progress=False)
     assert open_volume(tmp_path / "single").shape == (18, 20, 22)
+    assert find_jobs(tmp_path / "study" / "one", tmp_path / "fine.nii.gz") is None
     enhance(tmp_path / "study", tmp_path / "fine", progress=False)
     for name in ("one", "two"):
         assert open_volume(tmp_path / "fine" / name).shape == (18, 20, 22)
+
+
+@pytest.mark.usefixtures("use_doubler")
+def test_a_series_some_folders_down_is_a_single_scan(tmp_path: Path) -> None:
+    scan(tmp_path / "export" / "study" / "series")
+    enhance(tmp_path / "export", tmp_path / "fine.nii.gz", progress=False)
+    assert open_volume(tmp_path / "fine.nii.gz").shape == (18, 20, 22)
 
 
 def test_label_maps_are_not_enhanced_and_files_are_no_place_for_many(tmp_path: Path) -> None:

@@ -89,12 +89,15 @@ def find_jobs(source: Path, output: Path, series: str | None = None) -> list[Job
     if not source.is_dir() or series is not None:
         return None
     scans = [image for subject in find_cohort(source).subjects for image in subject.images]
-    if scans == [source]:
+    if scans == [source] or (len(scans) == 1 and scans[0].is_dir()):  # one DICOM series, maybe some folders down
         return None
     if not scans:
         raise Refusal(f"{source} holds label maps only, and labels cannot be enhanced; give a folder with images.")
     if output.suffix in (".nii", ".gz") or output.is_file():
-        raise Refusal(f"{source} holds {len(scans)} scans, so the output is a folder for as many; name one.")
+        raise Refusal(
+            f"{source} is a folder of many ({len(scans)} found), so the output is one as well: "
+            "name a folder, or one of the scans as the source."
+        )
     return [
         Job(scan, output / (scan.relative_to(source) if scan.is_relative_to(source) else scan.name)) for scan in scans
     ]

@@ -44,7 +44,7 @@ class SRResNet3D(nn.Module):
         self.up = nn.Sequential(*doublings)
         self.tail = conv(features, 1)
         initialise(self)
-        self.radius = 4 + 2 * blocks
+        self.radius = 4 + 2 * blocks + (scale > 2)
         """How far an output voxel looks, in coarse voxels (rounded up)."""
 
     def forward(self, x: Batch) -> Made:
