@@ -9,6 +9,7 @@ from torch import Tensor
 
 from finemri.losses.fidelity import mean_absolute, mean_squared
 from finemri.losses.gradient import gradient_difference
+from finemri.losses.view import real_imaginary
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": mean_squared,
@@ -49,3 +50,21 @@ def test_gradient_difference_by_hand() -> None:
 def test_sums_are_means_times_the_number_of_voxels() -> None:
     made, true = torch.randn(2, 1, 4, 5, 6), torch.randn(2, 1, 4, 5, 6)
     torch.testing.assert_close(mean_squared(made, true, "sum"), mean_squared(made, true) * made.numel())
+
+
+def test_a_complex_voxel_counts_as_two_numbers() -> None:
+    made, true = (torch.randn(2, 5, 6, dtype=torch.complex64) for _ in range(2))
+    two_made, two_true = real_imaginary(made), real_imaginary(true)
+    for loss in (mean_squared, mean_absolute):
+        torch.testing.assert_close(loss(made, true), loss(two_made, two_true))
+        torch.testing.assert_close(loss(made.conj(), true.conj()), loss(two_made, two_true))
+        torch.testing.assert_close(loss(made, true, "sum"), loss(two_made, two_true, "sum"))
+
+
+@pytest.mark.parametrize("loss", [mean_squared, mean_absolute])
+def test_a_complex_image_descends_to_the_true_one_in_both_parts(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+    true = torch.tensor([[[1 + 2j, -3 - 1j]]], dtype=torch.complex64)
+    made = torch.zeros_like(true, requires_grad=True)
+    (gradient,) = torch.autograd.grad(loss(made, true), made)
+    assert torch.equal(gradient.real.sign(), -true.real.sign())
+    assert torch.equal(gradient.imag.sign(), -true.imag.sign())

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from finemri.losses.adversarial import CrossEntropy, LeastSquares, WassersteinGP
+from finemri.losses.segmentation import cross_entropy
 from finemri.refusal import Refusal
 from finemri.training.games import Adversarial, AdversarialRule, Losses, Supervised
 from finemri.training.player import Player
@@ -171,3 +172,23 @@ def test_games_without_a_goal_are_refused() -> None:
         Supervised(Player(network, sgd(network)), {"a": (0.0, squared)})
     with pytest.raises(Refusal, match="at least one turn"):
         Adversarial(Player(network, sgd(network)), Player(other, sgd(other)), LeastSquares(), 1.0, {}, critic_turns=0)
+    with pytest.raises(Refusal, match="weight other than 0"):
+        Adversarial(
+            Player(network, sgd(network)), Player(other, sgd(other)), LeastSquares(), 0.0, {"a": (0.0, squared)}
+        )
+    with pytest.raises(Refusal, match="adversarial is taken"):
+        Adversarial(
+            Player(network, sgd(network)),
+            Player(other, sgd(other)),
+            LeastSquares(),
+            1.0,
+            {"adversarial": (1.0, squared)},
+        )
+
+
+def test_labels_are_a_target_as_well() -> None:
+    network = nn.Conv2d(1, 3, 1)
+    game = Supervised(Player(network, sgd(network)), {"entropy": (1.0, cross_entropy)}, "image", "labels")
+    image = torch.arange(3.0).reshape(1, 1, 1, 3).expand(2, 1, 5, 3)
+    told = [game.round([{"image": image, "labels": image[:, 0].long()}])["entropy"].item() for _ in range(60)]
+    assert told[-1] < 0.7 * told[0]

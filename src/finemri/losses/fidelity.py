@@ -1,20 +1,24 @@
-"""Losses that compare voxel with voxel."""
+"""Losses that compare voxel with voxel; of complex images, real with real and imaginary with imaginary part."""
 
 from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional
 
-from finemri.shapes import Image
+from finemri.losses.view import components
+from finemri.shapes import ComplexImages, Image
 
 Reduction = Literal["mean", "sum"]
 
 
-def mean_squared(made: Image, true: Image, reduction: Reduction = "mean") -> Tensor:
-    """(1/n) Σ (x̂ − x)²; ``"sum"`` is the published code of Sanchez & Vilaplana, which forgets the 1/n."""
-    return functional.mse_loss(made.float(), true.float(), reduction=reduction)
+def mean_squared(made: Image | ComplexImages, true: Image | ComplexImages, reduction: Reduction = "mean") -> Tensor:
+    """(1/n) Σ (x̂ − x)²; ``"sum"`` is the published code of Sanchez & Vilaplana, which forgets the 1/n.
+
+    A complex voxel counts as two numbers: half the mean of |x̂ − x|².
+    """
+    return functional.mse_loss(components(made), components(true), reduction=reduction)
 
 
-def mean_absolute(made: Image, true: Image, reduction: Reduction = "mean") -> Tensor:
-    """(1/n) Σ |x̂ − x|."""
-    return functional.l1_loss(made.float(), true.float(), reduction=reduction)
+def mean_absolute(made: Image | ComplexImages, true: Image | ComplexImages, reduction: Reduction = "mean") -> Tensor:
+    """(1/n) Σ |x̂ − x|; of complex images (1/2n) Σ |Re(x̂ − x)| + |Im(x̂ − x)|."""
+    return functional.l1_loss(components(made), components(true), reduction=reduction)

@@ -1,5 +1,6 @@
 """Whose turn it is, and what the turn asks for."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,10 +12,17 @@ from finemri.training.player import Player
 from finemri.training.replay import Replay
 
 Batch = Mapping[str, Tensor]
+Keys = str | tuple[str, ...]
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(made, true) to one number."""
 Losses = Mapping[str, tuple[float, Loss]]
 """Weight and loss by name. A weight of zero is an ablation: that loss is not computed."""
+Matching = Callable[[Any, Tensor, Tensor], Tensor]
+"""(critic, real, fake) to one number."""
+Penalties = Mapping[str, tuple[float, Callable[[Any], Tensor]]]
+"""Weight and penalty by name: what a network remembers of its last pass, to one number."""
+Part = tuple[float, Tensor]
+"""A weight, and what it weighs."""
 
 
 @runtime_checkable
@@ -44,19 +52,34 @@ class AdversarialRule(Protocol):
     def generator_loss(self, critic: Any, fake: Tensor) -> Tensor: ...
 
 
+@runtime_checkable
+class Balancing(Protocol):
+    """Scales the parts of a loss, by name; `share` is the mean of a number over all machines."""
+
+    def __call__(self, parts: Mapping[str, Tensor], share: Callable[[Tensor], Tensor]) -> Mapping[str, Tensor]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+def _itself(image: Tensor) -> Tensor:
+    return image
+
+
 class Supervised:
     """Σ w ℓ(G(input), target): the generator's turn only.
 
     Args:
         generator: whose network turns `inputs` into `target`.
         losses: weight and loss by name.
-        inputs: key of the batch that goes in.
+        inputs: key of the batch that goes in, or keys, in the order in which the network takes them.
         target: key of the batch to come close to.
     """
 
     batches_per_round = 1
 
-    def __init__(self, generator: Player, losses: Losses, inputs: str = "coarse", target: str = "fine") -> None:
+    def __init__(self, generator: Player, losses: Losses, inputs: Keys = "coarse", target: str = "fine") -> None:
         if not any(weight for weight, _ in losses.values()):
             raise Refusal("A supervised game needs at least one loss with a weight other than 0.")
         self.players: Mapping[str, Player] = {"generator": generator}
@@ -70,9 +93,12 @@ class Supervised:
         generator.network.train()
         generator.zero()
         with generator.autocast():
-            total, parts = weigh(self.losses, generator.network(batch[self.inputs]), batch[self.target])
+            made = generator.network(*pick(batch, self.inputs))
+            parts = compare(self.losses, made, batch[self.target])
+            total = weigh(parts)
         total.backward()
-        return {"generator": total.detach(), **parts, "generator.gradient": generator.step()}
+        told = {name: part.detach() for name, (_, part) in parts.items()}
+        return {"generator": total.detach(), **told, "generator.gradient": generator.step()}
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -82,11 +108,12 @@ class Supervised:
 
 
 class Adversarial:
-    """critic: rule.critic_loss; generator: a · rule.generator_loss + Σ w ℓ(G(input), target).
+    """critic: rule.critic_loss; generator: Σ w ℓ(G(input), target) + a · rule.generator_loss + m · matching + Σ w p(G).
 
     A round is `critic_turns` turns of the critic, each on its own batch, and one of the generator on the last of them,
     with one pass through the generator for both. The generator's gradient is taken against the critic before that
-    critic's last step, as the published training loops have it.
+    critic's last step, as the published training loops have it. Where `losses` and `matching` are left out, nothing
+    compares an input with its own target: the two may be of different people.
 
     Args:
         generator: whose network turns `inputs` into `target`.
@@ -95,9 +122,13 @@ class Adversarial:
         adversarial: a, the weight of the rule in the generator's loss.
         losses: weight and loss by name; may be empty.
         critic_turns: turns of the critic in a round, and batches.
-        replay: a pool that the critic's fakes pass through.
-        inputs: key of the batch that goes in.
+        replay: a pool that the critic's fakes pass through, as the critic sees them.
+        inputs: key of the batch that goes in, or keys, in the order in which the network takes them.
         target: key of the batch that is real.
+        seen: what the critic sees of an image; `losses` get the image itself.
+        matching: m, and what compares the critic's maps of the target with those of what was made.
+        penalties: weight and penalty by name: what the generator's network is asked for after its pass.
+        balance: scales the parts of the generator's loss, named as in the journal, before they are weighed.
     """
 
     def __init__(
@@ -109,11 +140,14 @@ class Adversarial:
         losses: Losses,
         critic_turns: int = 1,
         replay: Replay | None = None,
-        inputs: str = "coarse",
+        inputs: Keys = "coarse",
         target: str = "fine",
+        *,
+        seen: Callable[[Tensor], Tensor] = _itself,
+        matching: tuple[float, Matching] | None = None,
+        penalties: Penalties | None = None,
+        balance: Balancing | None = None,
     ) -> None:
-        if critic_turns < 1:
-            raise Refusal(f"A critic has at least one turn a round, not {critic_turns}.")
         self.players: Mapping[str, Player] = {"generator": generator, "critic": critic}
         self.batches_per_round = critic_turns
         self.rule = rule
@@ -122,6 +156,27 @@ class Adversarial:
         self.replay = replay
         self.inputs = inputs
         self.target = target
+        self.seen = seen
+        self.matching = matching
+        self.penalties: Penalties = {} if penalties is None else penalties
+        self.balance = balance
+        self._refuse_nonsense()
+
+    def _refuse_nonsense(self) -> None:
+        if self.batches_per_round < 1:
+            raise Refusal(f"A critic has at least one turn a round, not {self.batches_per_round}.")
+        names = ["generator", "critic", "adversarial", "matching", *self.losses, *self.penalties]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise Refusal(f"Losses and penalties need names of their own in the journal; {', '.join(twice)} is taken.")
+        terms = [
+            *self.losses.values(),
+            *self.penalties.values(),
+            (self.adversarial, None),
+            self.matching or (0.0, None),
+        ]
+        if not any(weight for weight, _ in terms):
+            raise Refusal("The generator of an adversarial game needs at least one weight other than 0.")
 
     def round(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         generator, critic = self.players["generator"], self.players["critic"]
@@ -130,13 +185,15 @@ class Adversarial:
         *early, last = batches
         for batch in early:
             with torch.no_grad(), generator.autocast():
-                fake = generator.network(batch[self.inputs])
-            self._criticise(batch[self.target], fake)
+                shown = self.seen(generator.network(*pick(batch, self.inputs)))
+            self._criticise(self.seen(batch[self.target]), shown)
             critic.step()
+        real = self.seen(last[self.target])
         with generator.autocast():
-            fake = generator.network(last[self.inputs])
-        heard = self._criticise(last[self.target], fake)
-        made = self._generate(last[self.target], fake)  # against the critic as it still is
+            fake = generator.network(*pick(last, self.inputs))
+            shown = self.seen(fake)
+        heard = self._criticise(real, shown)
+        made = self._generate(last[self.target], fake, real, shown)  # against the critic as it still is
         return {
             **heard,
             "critic.gradient": critic.step(),
@@ -155,33 +212,56 @@ class Adversarial:
         loss.backward()
         return {"critic": loss.detach(), **listener.health(real, fake)}
 
-    def _generate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """The generator's gradients."""
+    def _generate(self, true: Tensor, made: Tensor, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The generator's gradients; `real` and `fake` are `true` and `made` as the critic sees them."""
         generator, critic = self.players["generator"], self.players["critic"]
         generator.zero()
         with critic.frozen():
             with generator.autocast():
-                total, parts = weigh(self.losses, fake, real)
+                parts = compare(self.losses, made, true)
                 if self.adversarial:
-                    parts["adversarial"] = self.rule.generator_loss(critic.network, fake)
-                    total = total + self.adversarial * parts["adversarial"]
+                    parts["adversarial"] = (self.adversarial, self.rule.generator_loss(critic.network, fake))
+                if self.matching is not None and self.matching[0]:
+                    parts["matching"] = (self.matching[0], self.matching[1](critic.network, real, fake))
+                for name, (weight, penalty) in self.penalties.items():
+                    if weight:
+                        parts[name] = (weight, penalty(generator.network))
+                total = weigh(self._balanced(parts))
             total.backward()
-        return {"generator": total.detach(), **{name: part.detach() for name, part in parts.items()}}
+        return {"generator": total.detach(), **{name: part.detach() for name, (_, part) in parts.items()}}
+
+    def _balanced(self, parts: Mapping[str, Part]) -> Mapping[str, Part]:
+        if self.balance is None:
+            return parts
+        share = self.players["generator"].mean_over_machines
+        scaled = self.balance({name: part for name, (_, part) in parts.items()}, share)
+        return {name: (weight, scaled[name]) for name, (weight, _) in parts.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        return {} if self.replay is None else {"replay": self.replay.state_dict()}
+        held = {"replay": self.replay, "balance": self.balance}
+        return {name: each.state_dict() for name, each in held.items() if each is not None}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         if self.replay is not None:
             device = next(self.players["generator"].network.parameters()).device
             self.replay.load_state_dict(state["replay"], device)
+        if self.balance is not None:
+            self.balance.load_state_dict(state["balance"])
 
 
-def weigh(losses: Losses, made: Tensor, true: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Σ w ℓ(made, true), and each ℓ by its name, detached and unweighted."""
-    parts = {name: loss(made, true) for name, (weight, loss) in losses.items() if weight}
-    total = sum((losses[name][0] * part for name, part in parts.items()), torch.zeros((), device=made.device))
-    return total, {name: part.detach() for name, part in parts.items()}
+def pick(batch: Batch, keys: Keys) -> tuple[Tensor, ...]:
+    """What a network is called with."""
+    return tuple(batch[key] for key in ((keys,) if isinstance(keys, str) else keys))
+
+
+def compare(losses: Losses, made: Tensor, true: Tensor) -> dict[str, Part]:
+    """w and ℓ(made, true) by name; what has no weight is not computed."""
+    return {name: (weight, loss(made, true)) for name, (weight, loss) in losses.items() if weight}
+
+
+def weigh(parts: Mapping[str, Part]) -> Tensor:
+    """Σ w ℓ, of one part at least."""
+    return functools.reduce(torch.add, [weight * part for weight, part in parts.values()])
 
 
 class _Listener:
@@ -199,16 +279,21 @@ class _Listener:
     def health(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """Mean score of either, and how often a real image of the batch scores above a fake one.
 
-        That share needs no threshold, so it means the same under every rule. Empty when a rule shows the critic
-        neither image whole.
+        That share needs no threshold, so it means the same under every rule. A rule that shows pieces of the images
+        shows the real ones' first; empty when the critic was asked only once.
         """
-        of = {
-            name: scores.float().flatten(1).mean(1) if scores.ndim > 1 else scores.float()
+        if len(self.said) < 2:
+            return {}
+        order = dict(zip(("real", "fake"), (scores for _, scores in self.said), strict=False))
+        whole = {
+            name: scores
             for name, image in (("real", real), ("fake", fake))
             for shown, scores in self.said
             if shown is image
         }
-        if len(of) < 2:
-            return {}
+        of = {
+            name: scores.float().flatten(1).mean(1) if scores.ndim > 1 else scores.float()
+            for name, scores in (whole if len(whole) == 2 else order).items()
+        }
         above = (of["real"][:, None] > of["fake"]).float().mean()
         return {"critic.real": of["real"].mean(), "critic.fake": of["fake"].mean(), "critic.accuracy": above}

@@ -24,7 +24,7 @@ class Player:
         schedule: the factor of the learning rate at a round of the stage; a pure function, so that a resume
             needs no memory.
         ema: decay of the running average of the weights; None keeps none.
-        channels_last: lay the weights out channels last, which 3D convolutions in bf16 like.
+        channels_last: lay the weights out channels last, which convolutions in bf16 like.
     """
 
     def __init__(
@@ -106,6 +106,10 @@ class Player:
         if self.ema is not None:
             self.ema.update(self.network)
         return norm.detach()
+
+    def mean_over_machines(self, number: Tensor) -> Tensor:
+        """The same in each process; on one machine the number itself."""
+        return number if self._fabric is None or self._fabric.world_size == 1 else share(self._fabric, number, "mean")
 
     @torch.no_grad()
     def _average_over_machines(self) -> None:
