@@ -97,6 +97,41 @@ def test_one_folder_of_nifti_files_a_person(tmp_path: Path) -> None:
     }
 
 
+def test_kspace_side_by_side_or_one_folder_a_person(tmp_path: Path) -> None:
+    flat = touch(tmp_path / "flat", "file1000.h5", "file1001.h5", "x.cfl", "x.hdr", "y.mat", "._z.npy", "notes.txt")
+    assert people(find_cohort(flat), flat) == {
+        "file1000": (["file1000.h5"], []),
+        "file1001": (["file1001.h5"], []),
+        "x": (["x.cfl"], []),
+        "y": (["y.mat"], []),
+    }
+    deep = touch(tmp_path / "deep", "p1/a.npy", "p1/later/b.npy", "p2/a.npy", "empty/notes.txt")
+    assert people(find_cohort(deep), deep) == {"p1": (["p1/a.npy", "p1/later/b.npy"], []), "p2": (["p2/a.npy"], [])}
+    assert find_cohort(flat / "y.mat").names == ("y",)
+    touch(deep, "c.npy")
+    with pytest.raises(Refusal, match=r"cohort\.json"):
+        find_cohort(deep)
+
+
+def test_stacks_of_pictures(tmp_path: Path) -> None:
+    flat = touch(tmp_path / "flat", "p1_2.png", "p1_10.png", "p2-0001.jpg", "._p3_1.png")
+    assert people(find_cohort(flat), flat) == {"p1": (["p1_2.png", "p1_10.png"], []), "p2": (["p2-0001.jpg"], [])}
+    deep = touch(tmp_path / "deep", "p1/10.JPG", "p1/9.JPG", "p2/a1.png", "p2/a0.png", "empty/notes.txt")
+    assert people(find_cohort(deep), deep) == {
+        "p1": (["p1/9.JPG", "p1/10.JPG"], []),
+        "p2": (["p2/a0.png", "p2/a1.png"], []),
+    }
+    assert find_cohort(deep / "p1").names == ("p1",)
+    touch(deep, "p3_1.png")
+    with pytest.raises(Refusal, match=r"cohort\.json"):
+        find_cohort(deep)
+
+
+def test_pictures_and_arrays_beside_volumes_are_not_scans(tmp_path: Path) -> None:
+    touch(tmp_path, "a.nii.gz", "b.nii.gz", "montage.png", "table.npy")
+    assert find_cohort(tmp_path).names == ("a", "b")
+
+
 def test_label_maps_by_folder_name_or_by_word(tmp_path: Path) -> None:
     for folder, by_word in (("label_maps", False), ("elsewhere", True)):
         root = touch(tmp_path / folder, "x_01.nii.gz", "x_02.nii.gz")

@@ -13,6 +13,8 @@ from finemri.cohorts.cohort import Cohort, Subject
 from finemri.refusal import Refusal
 
 NIFTI = (".nii.gz", ".nii")
+PICTURES = (".png", ".jpg", ".jpeg")
+KSPACE = (".h5", ".hdf5", ".npy", ".npz", ".mat", ".cfl")
 DESCRIPTION = "cohort.json"
 LABEL_FOLDER = re.compile(r"label(s|tr|_?maps?|s_.*)?$", re.IGNORECASE)
 LABEL_FILE = re.compile(r"[_-](dseg|aseg|seg|segmentation|labels?|label_?map)$", re.IGNORECASE)
@@ -24,6 +26,8 @@ NO_PERSON = re.compile(
     re.IGNORECASE,
 )
 """What a name says after the person: contrast, visit, run."""
+PICTURE_NUMBER = re.compile(r"(^|[ _.-])\d+$")
+"""A slice of a stack of pictures, after the name of the person."""
 CHANNEL = re.compile(r"_\d{4}$")
 """nnU-Net's number of the contrast, after the name of the case."""
 
@@ -34,7 +38,9 @@ def find_cohort(path: Path, *, labels: bool = False) -> Cohort:
     Known are: ``cohort.json`` ({"subjects": [{"name": …, "images": […], "labels": […]}]}, paths relative to it); BIDS
     (sub-*/[ses-*/]anat); Medical Decathlon (imagesTr, labelsTr) and its like (images, labels); a folder of NIfTI files;
     a folder with one subfolder of NIfTI files or DICOM slices for each person. People behind DICOM folders are counted:
-    subject-001 and so on. ``labels``: the files are label maps, as they are in a folder called labels or label_maps.
+    subject-001 and so on. Where there is none of these: files of k-space (HDF5, NumPy, MATLAB, BART), one a person or
+    in one subfolder a person; and stacks of pictures (PNG, JPEG), one subfolder a person or named person_0001.png.
+    ``labels``: the files are label maps, as they are in a folder called labels or label_maps.
 
     Raises Refusal where nothing is found, where the layout is unknown, and where a person or file stands twice.
     """
@@ -44,7 +50,10 @@ def find_cohort(path: Path, *, labels: bool = False) -> Cohort:
     read = _one_file if path.is_file() else next((read for claims, read in LAYOUTS if claims(path)), _nobody)
     subjects = [subject for subject in read(path) if subject.images or subject.labels]
     if not subjects:
-        raise Refusal(f"No scan was found in {path}: expected NIfTI, DICOM folders, BIDS, Decathlon or {DESCRIPTION}.")
+        raise Refusal(
+            f"No scan was found in {path}: expected NIfTI, DICOM folders, BIDS, Decathlon, k-space, stacks of pictures "
+            f"or {DESCRIPTION}."
+        )
     if labels or (path.is_dir() and LABEL_FOLDER.match(path.name)):
         subjects = [Subject(s.name, (), s.images + s.labels) for s in subjects]
     return Cohort(tuple(sorted(subjects, key=lambda subject: subject.name)))
@@ -57,7 +66,7 @@ def _nobody(_: Path) -> list[Subject]:
 def _one_file(path: Path) -> list[Subject]:
     if path.suffix == ".json":
         return _described(path)
-    if path.name.lower().endswith(NIFTI):
+    if path.name.lower().endswith((*NIFTI, *KSPACE, *PICTURES)):
         return [_subject(_person(path), [path])]
     return [Subject("subject-001", (path,))] if _says_dicom(path) else []
 
@@ -140,6 +149,32 @@ def _folder_each(path: Path) -> list[Subject]:
     return subjects
 
 
+def _kspace(path: Path) -> list[Subject]:
+    """Files of k-space side by side, or in one subfolder a person."""
+    here, folders = _files(path, KSPACE), _folders(path)
+    if here and any(_files_below(folder, KSPACE) for folder in folders):
+        raise Refusal(f"{path} mixes files and folders of k-space; say who is who in a {DESCRIPTION}.")
+    people = _by_person(here) or {folder.name: _files_below(folder, KSPACE) for folder in folders}
+    return [Subject(name, tuple(files)) for name, files in people.items()]
+
+
+def _stacks(path: Path) -> list[Subject]:
+    """Pictures named person_0001.png, or one subfolder a person; slices in the order of their numbers."""
+    here, folders = _files(path, PICTURES), _folders(path)
+    if here and any(_files_below(folder, PICTURES) for folder in folders):
+        raise Refusal(f"{path} mixes pictures and folders of them; say who is who in a {DESCRIPTION}.")
+    people: dict[str, list[Path]] = {folder.name: _files_below(folder, PICTURES) for folder in folders if not here}
+    for file in here:
+        people.setdefault(PICTURE_NUMBER.sub("", file.stem) or path.resolve().name, []).append(file)
+    return [Subject(name, tuple(sorted(files, key=_by_number))) for name, files in people.items()]
+
+
+def _by_number(file: Path) -> tuple[list[tuple[int, str]], str]:
+    """2 before 10."""
+    parts = re.split(r"(\d+)", file.as_posix())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], file.as_posix()
+
+
 def _one_dicom(path: Path) -> list[Subject]:
     return [Subject("subject-001", (path,))]
 
@@ -175,8 +210,18 @@ def _stem(file: Path) -> str:
 
 def _scans(folder: Path) -> list[Path]:
     """NIfTI files of a folder, without what macOS leaves behind (._name)."""
+    return _files(folder, NIFTI)
+
+
+def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [f for f in files if f.name.lower().endswith(NIFTI) and not _hidden(f) and f.is_file()]
+    return [f for f in files if f.name.lower().endswith(endings) and not _hidden(f) and f.is_file()]
+
+
+def _files_below(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """The same of a folder and all that it holds."""
+    inside = [folder, *sorted(f for f in folder.rglob("*") if f.is_dir() and not _hidden(f))]
+    return [file for f in inside for file in _files(f, endings)]
 
 
 def _folders(path: Path, pattern: str = "*") -> list[Path]:
@@ -206,6 +251,8 @@ LAYOUTS: tuple[tuple[Callable[[Path], bool], Callable[[Path], list[Subject]]], .
     (lambda path: bool(_scans(path)) and not _holds_scans(path), _flat),
     (lambda path: _is_slices(path) and not _holds_scans(path), _one_dicom),
     (lambda path: _holds_scans(path), _folder_each),
+    (lambda path: bool(_files_below(path, KSPACE)), _kspace),
+    (lambda path: bool(_files_below(path, PICTURES)), _stacks),
 )
 """Is it yours? Then read it. The first that claims a folder reads it."""
 
