@@ -50,9 +50,9 @@ clean:
 	touch $@
 
 .venv/test.stamp: .venv/python.stamp
-	$(PIP) --no-build-isolation --editable '.[demo,tracking]' --group test
+	$(PIP) --no-build-isolation --editable '.[demo,tracking,classical,rawdata]' --group test
 	touch $@
 
 .venv/dev.stamp: .venv/python.stamp
-	$(PIP) --no-build-isolation --editable '.[demo,tracking]' --group dev
+	$(PIP) --no-build-isolation --editable '.[demo,tracking,classical,rawdata]' --group dev
 	touch $@

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +83,36 @@ def test_evaluate_splits_methods_at_commas(monkeypatch: pytest.MonkeyPatch) -> N
     assert (verb.degradation, verb.scale) == ("blur", 4)
 
 
+def test_evaluate_takes_the_words_of_k_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "evaluate --cohort a --methods zero-filled --into b --sampling poisson-2d --acceleration 6 --matrix 96 80"
+    verb = parsed(monkeypatch, cli.Evaluate, *words.split(), "--coils", "8", "--axis", "0", "--one-mask")
+    assert (verb.sampling, verb.acceleration, verb.acs, verb.matrix) == ("poisson-2d", 6.0, None, (96, 80))
+    assert (verb.coils, verb.axis, verb.one_mask, verb.phase, verb.degradation) == (8, 0, True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("", "Say what to spoil"),
+        ("--degradation blur --sampling poisson-2d", "Say what to spoil"),
+        ("--degradation blur --coils 8", "--coils goes with --sampling"),
+        ("--degradation blur --one-mask", "--one-mask goes with --sampling"),
+        ("--sampling poisson-2d --scale 4", "--scale goes with --degradation"),
+        ("--sampling poisson-2d --acceleration 0.5", "acceleration lies in"),
+    ],
+)
+def test_evaluate_ignores_no_word(words: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", "--cohort", "a", "--methods", "m", "--into", "b", *words.split()]) == 2
+    assert why in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_train_offers_every_recipe_with_its_own_settings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     verb = parsed(monkeypatch, cli.Train, "train", name, "--cohort", "a", "b", "--into", "c")
     assert verb.recipe == RECIPES[name]
     assert verb.cohort == (Path("a"), Path("b"))
     changed = parsed(monkeypatch, cli.Train, "train", name, "--cohort", "a", "--into", "c", "--recipe.batch", "7")
-    assert changed.recipe.batch == 7
-    assert changed.recipe.scale == verb.recipe.scale
+    assert changed.recipe == replace(verb.recipe, batch=7)
 
 
 def test_settings_that_make_no_sense_are_refused_at_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pydicom
 import pytest
@@ -16,6 +17,7 @@ from finemri.refusal import Refusal
 from finemri.training.weights import save_weights
 from finemri.volumes.files import save_volume
 from finemri.volumes.volume import Volume
+from tests.rawdata.scans import kspace, phantom, write_fastmri
 
 SECRETS = ("Doe", "Jane", "ID-4711", "19700102", "Brain tumour", "St. Elsewhere")
 
@@ -168,3 +170,64 @@ def test_what_is_nothing_is_refused_in_one_sentence(tmp_path: Path) -> None:
 def test_real_folders_are_understood(folder: str, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = inspect(shared_data / folder)
     assert check_commands(found.commands, monkeypatch)
+
+
+def test_kspace_tells_coils_sampling_and_the_next_command(tmp_path: Path) -> None:
+    samples, lines = kspace(slices=3), np.zeros(24, np.float32)
+    lines[::4] = lines[10:15] = 1
+    write_fastmri(tmp_path / "my scan.h5", samples, lines)
+    found = inspect(tmp_path / "my scan.h5")
+    assert found.what == "k-space"
+    assert (found.facts["coils"], found.facts["slices"], found.facts["matrix"]) == ("4", "3", "32 × 24")
+    assert found.facts["pixels"] == "2 × 3 mm, slices 4.5 mm"
+    assert found.facts["field of view"] == "64 × 72 mm"
+    assert found.facts["sampled"] == "41.7 % of the samples, 2.4 times fewer than all"
+    assert found.facts["mask"] == "1D, whole lines along i, the centre (ACS) full in 32 × 5, as the file says"
+    assert found.facts["undersampling"].startswith("prospective")
+    program, verb, source, _, output = shlex.split(found.commands[0])
+    assert (program, verb, source) == ("finemri", "reconstruct", str(tmp_path / "my scan.h5"))
+    assert output == str(tmp_path / "my scan-image.npy")
+    assert not [secret for secret in SECRETS if secret.lower() in str(found).lower()]
+
+
+def test_options_that_were_needed_stand_in_the_command(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as root:
+        root["one"], root["two"] = kspace(coils=20)[0], np.ones(3)
+    with pytest.raises(Refusal, match="--dataset"):
+        inspect(tmp_path / "a.h5")
+    with pytest.raises(Refusal, match="--axes"):
+        inspect(tmp_path / "a.h5", dataset="one")
+    (command,) = inspect(tmp_path / "a.h5", dataset="one", axes="coil,i,j").commands
+    assert command.endswith("a-image.npy --axes coil,i,j --dataset one")
+
+
+def test_an_image_taken_for_kspace_is_flagged(tmp_path: Path) -> None:
+    magnitude = np.abs(phantom(32, 24))
+    np.save(tmp_path / "a.npy", magnitude)
+    found = inspect(tmp_path / "a.npy")
+    assert found.what == "An image, taken for k-space"
+    assert "implicit data crime" in found.facts["flag 1"]
+    assert found.facts["undersampling"].startswith("none yet")
+
+
+def test_a_mask_without_a_centre_is_told_and_no_command_offered(tmp_path: Path) -> None:
+    lines = np.zeros(24, np.float32)
+    lines[::7] = 1
+    write_fastmri(tmp_path / "a.h5", kspace(), lines)
+    found = inspect(tmp_path / "a.h5")
+    assert "leaves out the centre" in found.facts["not usable"]
+    assert found.commands == ()
+
+
+def test_axes_of_what_is_no_kspace_are_refused(tmp_path: Path) -> None:
+    save_volume(scan(), tmp_path / "a.nii")
+    with pytest.raises(Refusal, match="no k-space"):
+        inspect(tmp_path / "a.nii", axes="i,j")
+
+
+def test_real_kspace_is_understood(shared_data: Path) -> None:
+    folder = shared_data / "kspace"
+    assert inspect(folder / "brain_8coil_poisson.npy").facts["mask"].startswith("2D, points")
+    assert inspect(folder / "brain_8coil_every_second_line.cfl").facts["mask"].startswith("1D, whole lines along i")
+    assert inspect(folder / "brain_16coil_full.mat").facts["undersampling"].startswith("none yet")
+    assert inspect(folder / "knee_complex_image.hdr").commands[0].endswith("--domain image")

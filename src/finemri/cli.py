@@ -7,7 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
@@ -18,6 +18,7 @@ from tyro.constructors import PrimitiveConstructorSpec
 from finemri import __version__
 from finemri.recipes import RECIPES
 from finemri.recipes.recipe import Recipe
+from finemri.recipes.scanning import Pattern
 from finemri.refusal import Refusal
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
@@ -57,6 +58,10 @@ Names = Annotated[
         str_from_instance=lambda names: [",".join(names)],
     ),
 ]
+RECONSTRUCTING = (
+    "acceleration", "acs", "one_mask", "coils", "phase", "axis", "matrix", "slices", "domain", "peak", "segmenter",
+)  # fmt: skip
+"""Settings of Evaluate that only k-space has."""
 if TYPE_CHECKING:
     Named = Recipe
 else:  # one subcommand a name on the shelf, its settings as defaults
@@ -161,26 +166,55 @@ class Train:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Degrade whole scans, bring them back with every method, and measure: one tidy CSV and the paper's table."""
+    """Spoil what is known, bring it back with every method, and measure: one tidy CSV and the paper's table."""
 
     cohort: tuple[Path, ...]
-    """Folders of scans that no method was trained on."""
+    """Folders of scans that no method was trained on: of images, or for --sampling also of fully sampled k-space."""
     methods: Names
     """Names that `finemri recipes` lists, or checkpoints' paths, with commas between them."""
     into: Path
     """Where the CSV and the tables go. Run again, it goes on where it stopped."""
-    degradation: Literal["blur", "kspace"]
-    """blur: Gaussian, then decimation. kspace: keep the centre of k-space, as a scanner does."""
+    degradation: Literal["blur", "kspace"] | None = None
+    """Coarse scans for methods that super-resolve. blur: Gaussian, then decimation. kspace: keep the centre of k-space,
+    as a scanner does."""
     scale: Literal[2, 4] = 2
     """How much coarser."""
+    sampling: Literal["gaussian-1d", "density-1d", "random-1d", "equispaced-1d", "density-2d", "poisson-2d"] | None = (
+        None
+    )
+    """Undersampled k-space for methods that reconstruct: which samples are measured."""
+    acceleration: float = 4.0
+    """All samples over those measured."""
+    acs: float | None = None
+    """Size of the fully sampled centre: share of the lines (1D), radius over the half-width (2D). Default: as
+    published."""
+    one_mask: bool = False
+    """The same mask for every slice, drawn from the seed; else one for each."""
+    coils: int = 1
+    """Receive coils that are simulated where the cohort holds images."""
+    phase: bool = False
+    """Give real-valued images a smooth random phase before k-space is made of them."""
+    axis: Literal[0, 1, 2] = 2
+    """Which voxel axis is perpendicular to the slices that k-space is made of."""
+    matrix: tuple[int, int] | None = None
+    """Images are cropped or padded to it before k-space is made; of measured k-space, the middle of the image that
+    counts."""
+    slices: int | None = None
+    """So many slices of each scan, evenly spread. Default: all that show something."""
+    domain: Literal["kspace", "image"] | None = None
+    """What files of samples hold, where it cannot be told."""
+    peak: Literal["slice", "scan"] = "slice"
+    """What PSNR and SSIM of slices are relative to: the maximum of each true slice, or of all of a scan."""
+    segmenter: Path | None = None
+    """Weights that segment slices: adds Dice and SIS, for a cohort with label maps."""
     noise: float = 0.0
-    """Rician noise on the coarse scan: σ as a share of the brightest tissue."""
+    """σ as a share of the brightest tissue: Rician on the coarse scan, complex on the samples of k-space."""
     seed: int = 0
-    """The same seed draws the same noise."""
+    """The same seed draws the same noise, masks and coils."""
     device: str = "auto"
     """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
     memory: Bytes = 4 * 2**30
-    """How much memory the whole process may take."""
+    """How much memory the whole process may take, where volumes are enhanced."""
     save_images: bool = False
     """Keep every image in INTO/images."""
     force: bool = False
@@ -188,12 +222,24 @@ class Evaluate:
 
     def run(self) -> None:
         """Call the verb."""
+        if (self.degradation is None) == (self.sampling is None):
+            raise Refusal(
+                "Say what to spoil: --degradation makes scans coarse for methods that super-resolve, --sampling leaves "
+                "out k-space for methods that reconstruct; give one of them."
+            )
+        if self.degradation is not None:
+            self._enhancing(self.degradation)
+        if self.sampling is not None:
+            self._reconstructing(self.sampling)
+
+    def _enhancing(self, degradation: Literal["blur", "kspace"]) -> None:
         from finemri.evaluate import evaluate
 
+        self._refuse_changed("sampling", RECONSTRUCTING)
         evaluate(
             self.cohort,
             self.methods,
-            degradation=self.degradation,
+            degradation=degradation,
             scale=self.scale,
             noise=self.noise,
             into=self.into,
@@ -203,6 +249,39 @@ class Evaluate:
             seed=self.seed,
             save_images=self.save_images,
         )
+
+    def _reconstructing(self, sampling: Pattern) -> None:
+        from finemri.evaluate import evaluate_reconstruction
+        from finemri.physics.sampling import Sampling
+
+        self._refuse_changed("degradation", ("scale",))
+        evaluate_reconstruction(
+            self.cohort,
+            self.methods,
+            sampling=Sampling(sampling, self.acceleration, self.acs),
+            into=self.into,
+            axis=self.axis,
+            matrix=self.matrix,
+            slices=self.slices,
+            coils=self.coils,
+            noise=self.noise,
+            phase=self.phase,
+            domain=self.domain,
+            one_mask=self.one_mask,
+            peak=self.peak,
+            segmenter=self.segmenter,
+            device=self.device,
+            force=self.force,
+            seed=self.seed,
+            save_images=self.save_images,
+        )
+
+    def _refuse_changed(self, needed: str, names: Sequence[str]) -> None:
+        """No setting is ignored in silence."""
+        defaults = {field.name: field.default for field in fields(self)}
+        for name in names:
+            if getattr(self, name) != defaults[name]:
+                raise Refusal(f"--{name.replace('_', '-')} goes with --{needed}, which is not given; leave it out.")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ import nibabel as nib
 
 from finemri.cohorts.cohort import Cohort
 from finemri.cohorts.layouts import find_cohort
+from finemri.rawdata.files import LOOKS_LIKE_IMAGE, Domain, is_raw, open_raw
+from finemri.rawdata.pattern import look_at
+from finemri.rawdata.scan import RawScan
 from finemri.recipes import RECIPES, revive
 from finemri.refusal import Refusal
 from finemri.training.weights import load_weights
@@ -44,13 +47,22 @@ class Findings:
         return "\n".join(lines)
 
 
-def inspect(path: Path) -> Findings:
-    """Look at a scan, a folder of DICOM series, a cohort or a weights file. Raises Refusal for anything else."""
+def inspect(
+    path: Path, *, axes: str | None = None, dataset: str | None = None, domain: Domain | None = None
+) -> Findings:
+    """Look at a scan, k-space, a folder of DICOM series, a cohort or a weights file. Raises Refusal for anything else.
+
+    ``axes``, ``dataset`` and ``domain`` are those of ``open_raw``, for k-space.
+    """
     path = Path(path)
     if not path.exists():
         raise Refusal(f"There is nothing at {path}; check the name.")
     if path.suffix == ".safetensors":
         return _weights(path)
+    if is_raw(path):
+        return _raw(path, open_raw(path, axes=axes, dataset=dataset, domain=domain), axes, dataset, domain)
+    if axes is not None or dataset is not None or domain is not None:
+        raise Refusal(f"{path.name} is no k-space, so it has no axes, dataset or domain to name; leave them out.")
     cohort = find_cohort(path) if path.is_dir() else None
     if cohort is not None and (len(cohort) > 1 or path not in cohort.subjects[0].images):
         return _cohort(path, cohort)
@@ -87,6 +99,39 @@ def _scan(path: Path, described: Description) -> Findings:
         for scale in (2, 4)
     )
     return Findings(what, facts, can, (_enhance(path, _finer(path)), _enhance(path, _finer(path), "--style sharp")))
+
+
+def _raw(path: Path, scan: RawScan, axes: str | None, dataset: str | None, domain: Domain | None) -> Findings:
+    """k-space: how its axes were understood, what was measured of it, and how far to trust it."""
+    sampling = look_at(scan.sampled)
+    facts = {**scan.facts, "slices": str(len(scan)), "coils": str(scan.coils), "matrix": _times(scan.shape)}
+    if scan.spacing is not None:
+        i, j, between = scan.spacing
+        facts["pixels"] = f"{_times((i, j))} mm, slices {between:.4g} mm"
+        facts["field of view"] = f"{_times((scan.shape[0] * i, scan.shape[1] * j))} mm"
+    if scan.sensitivities is not None:
+        facts["sensitivities"] = "in the file"
+    fewer = "" if sampling.kind == "full" else f", {1 / sampling.share:.3g} times fewer than all"
+    facts["sampled"] = f"{100 * sampling.share:.3g} % of the samples{fewer}"
+    facts["mask"] = f"{sampling}{'' if scan.mask is None else ', as the file says'}"
+    if sampling.kind == "full":
+        facts["undersampling"] = "none yet, so it can only be retrospective"
+    elif any(flag.startswith("retrospective") for flag in scan.flags):
+        facts["undersampling"] = "retrospective, for these samples were never measured"
+    else:
+        facts["undersampling"] = "prospective, or done before the file was saved"
+    facts |= {f"flag {n}": flag for n, flag in enumerate(scan.flags, 1)}
+    try:
+        scan.slice(len(scan) // 2)
+    except Refusal as reason:
+        return Findings("k-space", facts | {"not usable": str(reason)})
+    domain = "image" if LOOKS_LIKE_IMAGE in scan.flags else domain
+    more = {"--axes": axes, "--dataset": dataset, "--domain": domain}
+    words = [f"{option} {shlex.quote(value)}" for option, value in more.items() if value is not None]
+    output = path.with_name(f"{path.stem}-image.npy")
+    command = " ".join(["finemri reconstruct", _quoted(path), "-o", _quoted(output), *words])
+    what = "An image, taken for k-space" if scan.facts["domain"] == "image" else "k-space"
+    return Findings(what, facts, ("reconstruct an image from it",), (command,))
 
 
 def _choice(path: Path, series: list[Description]) -> Findings:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from finemri import __version__
 from finemri.refusal import Refusal
-from finemri.volumes.landing import landing_file
+from finemri.landing import landing_file
 
 ALLOWED = frozenset([
     "method", "paper", "recipe", "kind", "licence", "scale", "style", "weights", "weights_sha256",

@@ -5,16 +5,22 @@ Verbs may not import each other, and a method's name means the same to all of th
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from finemri.recipes import RECIPES, Recipe, revive
+from finemri.recipes.recipe import Enhancing, Reconstructing
 from finemri.refusal import Refusal
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from finemri.cohorts.slices import LabelledSlice
+    from finemri.rawdata.reconstructor import Reconstructor
+    from finemri.shapes import Magnitude
     from finemri.volumes.enhancer import Enhancer
 
 
@@ -31,6 +37,41 @@ class Method:
     """What the weights' file says of itself; empty for a baseline."""
 
 
+@dataclass(frozen=True)
+class ReconstructionMethod:
+    """A reconstructor and where it comes from; fields as those of Method."""
+
+    name: str
+    reconstructor: "Reconstructor"
+    digest: str | None
+    header: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SegmentationMethod:
+    """A segmenter and where it comes from; fields as those of Method."""
+
+    name: str
+    segmenter: "Callable[[Magnitude], LabelledSlice]"
+    """Magnitude (i, j) -> labels (i, j)."""
+    classes: int
+    """Labels 0 … classes − 1; with two, 1 stands for every label above 0."""
+    digest: str
+    header: Mapping[str, Any]
+
+
+@runtime_checkable
+class Segmenting(Recipe, Protocol):
+    """A recipe whose job is "segment"."""
+
+    @property
+    def classes(self) -> int:
+        """How many labels it tells apart, background among them."""
+
+    def segmenter(self, generator: "nn.Module", device: str = "cpu") -> "Callable[[Magnitude], LabelledSlice]":
+        """The trained generator at work."""
+
+
 def shipped_weights() -> dict[str, Path]:
     """Name -> file of the weights that come with the package. Their digests stand in weights/index.json."""
     return {name: _weights_folder() / f"{name}.safetensors" for name in _index()}
@@ -40,37 +81,53 @@ def find_method(name: str, scale: int, device: str = "cpu") -> Method:
     """A baseline's name, a shipped weights' name or the path of a weights file -> a method that makes images
     ``scale`` times finer.
 
-    Raises Refusal where nothing has that name, where it has another scale, or where a shipped file was altered.
+    Raises Refusal where nothing has that name, where it has another job or scale, or where a shipped file was altered.
     """
     from finemri.baselines import BASELINES
-    from finemri.training.weights import load_weights
 
     if name in BASELINES:
         return Method(name, BASELINES[name](scale), None, {})
-    path = shipped_weights().get(name, Path(name))
-    if not path.is_file():
-        raise Refusal(_unknown(name))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if name in shipped_weights() and digest != _index()[name]["sha256"]:
-        raise Refusal(
-            f"The shipped weights {name} are not those that were released (another SHA-256); install finemri again."
-        )
-    tensors, header = load_weights(path)
-    recipe = revive(header)
-    generator = recipe.generator()
-    generator.load_state_dict(tensors)
-    enhancer = recipe.enhancer(generator.eval(), device=device)
+    trained = _trained(name, "super-resolve", "synthesise")
+    if not isinstance(trained.recipe, Enhancing):
+        raise Refusal(_other_job(name, trained.recipe.job, "super-resolve"))
+    enhancer = trained.recipe.enhancer(trained.generator(), device=device)
     if enhancer.scale != (scale,) * 3:
         own = "×".join(str(s) for s in dict.fromkeys(enhancer.scale))
         raise Refusal(
             f"{name} makes images {own} times finer, not {scale}; ask for --scale {own} or choose other weights."
         )
-    return Method(name if name in shipped_weights() else str(header["recipe"]), enhancer, digest, header)
+    return Method(trained.name, enhancer, trained.digest, trained.header)
 
 
 def find_enhancer(name: str, scale: int, device: str = "cpu") -> "Enhancer":
     """The enhancer alone; see find_method."""
     return find_method(name, scale, device).enhancer
+
+
+def find_reconstructor(name: str, device: str = "cpu") -> ReconstructionMethod:
+    """A baseline's name, a shipped weights' name or the path of a weights file -> a method that turns k-space into
+    images.
+
+    Raises Refusal where nothing has that name, where it has another job, or where a shipped file was altered.
+    """
+    from finemri.baselines import RECONSTRUCTORS
+
+    if name in RECONSTRUCTORS:
+        return ReconstructionMethod(name, RECONSTRUCTORS[name](), None, {})
+    trained = _trained(name, "reconstruct")
+    if not isinstance(trained.recipe, Reconstructing):
+        raise Refusal(_other_job(name, trained.recipe.job, "reconstruct"))
+    reconstructor = trained.recipe.reconstructor(trained.generator(), device=device)
+    return ReconstructionMethod(trained.name, reconstructor, trained.digest, trained.header)
+
+
+def find_segmenter(name: str, device: str = "cpu") -> SegmentationMethod:
+    """The path of a weights file -> a method that says what is where. Raises Refusal as ``find_reconstructor``."""
+    trained = _trained(name, "segment")
+    if not isinstance(trained.recipe, Segmenting):
+        raise Refusal(_other_job(name, trained.recipe.job, "segment"))
+    segmenter = trained.recipe.segmenter(trained.generator(), device=device)
+    return SegmentationMethod(trained.name, segmenter, trained.recipe.classes, trained.digest, trained.header)
 
 
 def default_weights(scale: int, style: str) -> str:
@@ -81,11 +138,19 @@ def default_weights(scale: int, style: str) -> str:
     return name
 
 
+def default_reconstructor(coils: int) -> str:
+    """The shipped name for k-space of one coil or many. Raises Refusal where none ships."""
+    name = "kspace-singlecoil" if coils == 1 else "kspace-multicoil"
+    if name not in shipped_weights():
+        raise Refusal(f"No weights ship for k-space of {coils} coils; choose a method: {_named('reconstruct')}.")
+    return name
+
+
 def list_methods() -> list[dict[str, Any]]:
     """Both shelves and the shipped weights: name, kind, paper, and the parameter count of every network."""
     import torch
 
-    from finemri.baselines import BASELINES
+    from finemri.baselines import BASELINES, RECONSTRUCTORS
 
     rows: list[dict[str, Any]] = []
     with torch.device("meta"):  # shapes alone: a critic of 100 M parameters is counted without being made
@@ -94,8 +159,15 @@ def list_methods() -> list[dict[str, Any]]:
             facts = {"job": recipe.job, "paper": recipe.paper, "parameters": networks}
             rows.append({"name": name, "kind": "recipe", **facts})
     rows += [{"name": name, "kind": "baseline", "job": "super-resolve", "paper": None} for name in BASELINES]
+    rows += [{"name": name, "kind": "baseline", "job": "reconstruct", "paper": None} for name in RECONSTRUCTORS]
     rows += [
-        {"name": name, "kind": "weights", "job": "super-resolve", "recipe": facts["recipe"], "sha256": facts["sha256"]}
+        {
+            "name": name,
+            "kind": "weights",
+            "job": facts.get("job", "super-resolve"),
+            "recipe": facts["recipe"],
+            "sha256": facts["sha256"],
+        }
         for name, facts in _index().items()
     ]
     return rows
@@ -117,10 +189,72 @@ def _index() -> dict[str, dict[str, Any]]:
     return dict(json.loads(index.read_text())) if index.is_file() else {}
 
 
-def _unknown(name: str) -> str:
-    from finemri.baselines import BASELINES
+@dataclass(frozen=True)
+class _Trained:
+    """A weights file, whose job is the one that was asked for."""
 
+    name: str
+    recipe: Recipe
+    tensors: "Mapping[str, Tensor]"
+    digest: str
+    header: Mapping[str, Any]
+
+    def generator(self) -> "nn.Module":
+        """The network, with its weights, no longer learning."""
+        generator = self.recipe.generator()
+        generator.load_state_dict(self.tensors)
+        return generator.eval()
+
+
+def _trained(name: str, *jobs: str) -> _Trained:
+    """Weights by their shipped name or path. Raises Refusal for what is none, or has none of these jobs."""
+    from finemri.training.weights import load_weights
+
+    shipped = shipped_weights()
+    path = shipped.get(name, Path(name))
+    if not path.is_file():
+        raise Refusal(_unknown(name, jobs[0]))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if name in shipped and digest != _index()[name]["sha256"]:
+        raise Refusal(
+            f"The shipped weights {name} are not those that were released (another SHA-256); install finemri again."
+        )
+    tensors, header = load_weights(path)
+    recipe = revive(header)
+    if recipe.job not in jobs:
+        raise Refusal(_other_job(name, recipe.job, jobs[0]))
+    return _Trained(name if name in shipped else str(header["recipe"]), recipe, tensors, digest, header)
+
+
+_DOES = {
+    "super-resolve": "makes images finer (finemri enhance; finemri evaluate --degradation)",
+    "reconstruct": "turns k-space into images (finemri reconstruct; finemri evaluate --sampling)",
+    "segment": "says what is where in a slice (finemri evaluate --segmenter)",
+}
+
+
+def _other_job(name: str, its: str, job: str) -> str:
+    does = _DOES.get(its, f"has the job {its}")
+    known = _named(job)
+    return f"{name} {does}, and here a method has to {job}; choose {f'one of {known}' if known else 'other weights'}."
+
+
+def _named(job: str) -> str:
+    """Every name of the shelf that does this job."""
+    from finemri.baselines import BASELINES, RECONSTRUCTORS
+
+    baselines = {"super-resolve": list(BASELINES), "reconstruct": list(RECONSTRUCTORS)}.get(job, [])
+    return ", ".join([*baselines, *(n for n, facts in _index().items() if facts.get("job", "super-resolve") == job)])
+
+
+def _unknown(name: str, job: str) -> str:
+    from finemri.baselines import BASELINES, RECONSTRUCTORS
+
+    if name in BASELINES:
+        return _other_job(name, "super-resolve", job)
+    if name in RECONSTRUCTORS:
+        return _other_job(name, "reconstruct", job)
     if name in RECIPES:
         return f"{name} is a recipe, and no weights ship under its name: train it, and give the path of its weights."
-    known = ", ".join([*BASELINES, *shipped_weights()])
-    return f"There is no method {name!r}: it is neither a file nor one of {known}."
+    known = _named(job)
+    return f"There is no method {name!r}: it is {f'neither a file nor one of {known}' if known else 'no file'}."

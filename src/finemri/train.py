@@ -10,6 +10,12 @@ from finemri.refusal import Refusal
 FEWEST = 10
 """People that a cohort must have before some of them are held out."""
 
+WATCHED = {
+    "super-resolve": (("coarse",), "fine"),
+    "reconstruct": (("kspace", "mask", "sensitivities"), "image"),
+}
+"""Job -> what the generator gets, and what it should come to, by the keys of an example."""
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -106,15 +112,19 @@ def _split(cohorts: "Sequence[Cohort]", held_out: float, seed: int, into: Path) 
 def _validation(
     recipe: Recipe, cohorts: "Sequence[Cohort]", seed: int, count: int = 16
 ) -> "Callable[[nn.Module], dict[str, float]]":
-    """PSNR over the same few patches of the people held out, peak 1 in normalised units."""
+    """PSNR over the same few examples of the people held out, peak 1 in normalised units."""
     import torch
 
     examples = recipe.examples(cohorts, [1.0] * len(cohorts), seed + 1)
     batch = [examples[n] for n in range(count)]
-    coarse, fine = (torch.stack([example[key] for example in batch]) for key in ("coarse", "fine"))
+    inputs, target = WATCHED[recipe.job]
 
     def validate(generator: "nn.Module") -> dict[str, float]:
-        made = generator(coarse.to(next(generator.parameters()).device)).float().cpu()
-        return {"psnr": float(-10 * torch.log10((made - fine).square().mean(dim=(1, 2, 3, 4))).mean())}
+        device = next(generator.parameters()).device
+        errors = []
+        for example in batch:  # one at a time: their matrices may differ
+            made = generator(*(example[key][None].to(device) for key in inputs)).cpu()
+            errors.append((made - example[target][None]).abs().float().square().mean())
+        return {"psnr": float(-10 * torch.log10(torch.stack(errors)).mean())}
 
     return validate

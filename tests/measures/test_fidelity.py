@@ -11,8 +11,8 @@ from scipy import ndimage
 from skimage import metrics
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from finemri.measures import MEASURES, fidelity
-from finemri.measures.fidelity import gradient_energy, hfen, nmse, psnr, reference_range, ssim
+from finemri.measures import MEASURES, SLICEWISE, fidelity
+from finemri.measures.fidelity import gradient_energy, hfen, nmse, psnr, reference_range, snr, ssim
 from finemri.refusal import Refusal
 
 SKIMAGE: Any = metrics  # some of its functions are untyped
@@ -37,11 +37,13 @@ def test_hand_computed_values() -> None:
     y, x = cube(0, 2, 4, 4), cube(1, 2, 4, 2)  # Σ(x − y)² = 5, Σy² = 36, L = 4
     assert psnr(x, y) == pytest.approx(10 * math.log10(16 / (5 / 4)))
     assert nmse(x, y) == pytest.approx(5 / 36)
+    assert snr(x, y) == pytest.approx(20 * math.log10(6 / math.sqrt(5)))
     assert gradient_energy(x, y) == pytest.approx((1 + 4 + 9 + 0) / (4 + 0 + 16 + 4))
     mask = cube(1, 1, 0, 0).astype(bool)
     assert psnr(x, y, mask) == pytest.approx(10 * math.log10(16 / (1 / 2)))
     assert psnr(x, y, mask, peak=10.0) == pytest.approx(10 * math.log10(100 / (1 / 2)))
     assert nmse(x, y, mask) == pytest.approx(1 / 4)
+    assert snr(x, y, mask) == pytest.approx(20 * math.log10(2))
     assert gradient_energy(x, y, mask) == pytest.approx(1 / 4)
 
 
@@ -139,3 +141,30 @@ def test_a_window_larger_than_the_image_is_refused() -> None:
     with pytest.raises(Refusal, match="11 voxels"):
         ssim(IMAGE[:10], TRUTH[:10])
     assert ssim(IMAGE[:10], TRUTH[:10], axis=0) < 1
+
+
+@pytest.mark.parametrize("name", SLICEWISE)
+def test_a_slice_by_itself_is_judged_in_2d(name: str) -> None:
+    y, x = (np.moveaxis(a, 2, 0)[5].astype(np.float64) for a in (TRUTH, IMAGE))
+    measure = MEASURES[name]
+    value = measure(x[None], y[None], None, peak=L, axis=0)
+    assert value == pytest.approx(measure(x.T[None], y.T[None], None, peak=L, axis=0), rel=1e-9)
+    uniform = SKIMAGE.structural_similarity(y, x, win_size=7, data_range=L)
+    wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": L}
+    at = np.arange(-7.0, 8.0)
+    squared = at[:, None] ** 2 + at**2
+    g = np.exp(-squared / (2 * 1.5**2))
+    h = (squared - 2 * 1.5**2) / 1.5**4 * g / g.sum()
+    log = {k: ndimage.correlate(a, h - h.mean(), mode="reflect") for k, a in (("y", y), ("x", x))}
+    steps = [sum(float((np.diff(a, axis=axis) ** 2).sum()) for axis in (0, 1)) for a in (x, y)]
+    error = np.linalg.norm(x - y) / np.linalg.norm(y)
+    expected = {
+        "psnr": 10 * math.log10(L**2 / ((x - y) ** 2).mean()),
+        "ssim-slices": SKIMAGE.structural_similarity(y, x, **wang),
+        "ssim-slices-uniform": uniform,
+        "nmse": error**2,
+        "snr": -20 * math.log10(error),
+        "hfen": np.linalg.norm(log["x"] - log["y"]) / np.linalg.norm(log["y"]),
+        "gradient-energy": steps[0] / steps[1],
+    }
+    assert value == pytest.approx(expected[name], rel=1e-4)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finemri.measures import contract_of
+from finemri.measures import contract_of, contract_of_labels
 from finemri.measures.contract import Region
 from finemri.measures.ledger import Ledger
 from finemri.measures.summary import summarise
@@ -95,6 +95,19 @@ def test_tables_are_made_from_the_csv_alone(tmp_path: Path) -> None:
     assert len((tmp_path / "table.csv").read_text().splitlines()) == 1 + 3
 
 
+def test_tables_of_k_space_have_their_own_baseline(tmp_path: Path) -> None:
+    kind = "poisson-2d 4x, seed 0"
+    rows = [row("anna", method, value, kind=kind, scale=4) for method, value in (("zero-filled", 30.0), ("mine", 33.0))]
+    sis = contract_of_labels("sis", 1, count=3, by="judge", across="", crop="none", data="")
+    write_rows(tmp_path / "measures.csv", [*rows, Row("anna", "mine", kind, 4, "sis-1", 0.9, sis)])
+    assert len(write_tables(tmp_path / "measures.csv", "zero-filled", ("psnr",))) == 2, "SIS is shown as well"
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert "## PSNR / dB, poisson-2d 4x, seed 0, inside the head" in lines, "the acceleration is said once"
+    assert "## SIS of label 1, poisson-2d 4x, seed 0" in lines
+    assert "| mine | 1 | 33.00 | – | 33.00 | 33.00 | +3.00 | – | +3.00 | +3.00 |" in lines
+    assert any("over zero-filled" in line for line in lines)
+
+
 def test_a_ledger_goes_on_where_it_stopped(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path, {"scale": 2})
     ledger.agree("methods", "mine", "abc")
@@ -114,6 +127,15 @@ def test_a_ledger_of_other_settings_is_refused_unless_forced(tmp_path: Path) -> 
         Ledger(tmp_path, {"scale": 4})
     assert Ledger(tmp_path, {"scale": 4}, force=True).rows == []
     assert Ledger(tmp_path, {"scale": 4}).rows == []
+
+
+def test_a_ledger_without_rows_takes_other_settings(tmp_path: Path) -> None:
+    Ledger(tmp_path, {"scale": 2}).agree("methods", "mine", "abc")
+    other = Ledger(tmp_path, {"scale": 4})
+    other.agree("methods", "mine", "another")
+    other.add(ROWS)
+    with pytest.raises(Refusal, match="other settings"):
+        Ledger(tmp_path, {"scale": 2})
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"methods": 3, "subjects": {}}'])

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 from finemri.measures.contract import Contract, Region
-from finemri.measures.fidelity import Inside, Scan, gradient_energy, hfen, nmse, psnr, ssim
+from finemri.measures.fidelity import Inside, Scan, gradient_energy, hfen, nmse, psnr, snr, ssim
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,54 @@ def contract_of(name: str, *, mask: Region, peak: float, crop: str) -> Contract:
     )
 
 
+def contract_of_slices(
+    name: str, *, mask: Region, peak: float | None, count: int, across: str, crop: str, data: str
+) -> Contract:
+    """The contract of a measure of SLICEWISE: the mean over ``count`` slices of a person, each judged by itself.
+
+    ``peak`` is that of all these slices; None: each has its own. ``across`` says how the slices lie.
+    """
+    measure = MEASURES[name]
+    whose = "each slice" if peak is None else "the slices judged"
+    mean = f"; mean over {count} slices of the person"
+    return Contract(
+        measure=name,
+        mask=mask,
+        range=peak if "peak" in measure.needs else None,
+        range_from=f"reference: maximum of {whose}" if "peak" in measure.needs else None,
+        dimension=f"2D, {across}",
+        window=measure.window,
+        aggregation=measure.aggregation.replace("per volume", "per slice").replace("voxels", "pixels") + mean,
+        crop=crop,
+        data=data,
+    )
+
+
+def contract_of_labels(kind: str, label: int, *, count: int, by: str, across: str, crop: str, data: str) -> Contract:
+    """The contract of a measure of OF_LABELS: the mean over the ``count`` slices of a person that contain the label,
+    of what the segmenter ``by`` finds."""
+    share = ", divided by the same mean on the true images" if kind == "sis" else ""
+    return Contract(
+        measure=f"{kind}-{label}",
+        mask="full",
+        range=None,
+        range_from=None,
+        dimension=f"2D, {across}",
+        window=None,
+        aggregation=f"per slice; mean over {count} slices of the person that contain the label; found by {by}{share}",
+        crop=crop,
+        data=data,
+    )
+
+
+def title_of(name: str) -> str:
+    """For the head of a table: of a measure of the shelf, or of one that belongs to a label ("sis-2")."""
+    if name in MEASURES:
+        return MEASURES[name].title
+    kind, _, label = name.partition("-")
+    return f"{OF_LABELS[kind]} of label {label}" if kind in OF_LABELS else name
+
+
 _MAP = "per volume: mean of the map, without the border of half a window"
 _GAUSSIAN = "gaussian, sigma 1.5, 11 voxels; population covariance; K 0.01, 0.03"
 _UNIFORM = "uniform, 7 voxels; sample covariance; K 0.01, 0.03"
@@ -63,6 +111,11 @@ MEASURES: dict[str, Measure] = {
     "ssim-slices": Measure(ssim, "SSIM (slices)", 1.0, "higher", _SLICES, _GAUSSIAN, _MAP),
     "ssim-slices-uniform": Measure(_UNIFORM_SSIM, "SSIM (slices, uniform 7²)", 1.0, "higher", _SLICES, _UNIFORM, _MAP),
     "nmse": Measure(nmse, "NMSE", 0.0, "lower"),
+    "snr": Measure(snr, "SNR / dB", float("inf"), "higher"),
     "hfen": Measure(hfen, "HFEN", 0.0, "lower", window="Laplacian of Gaussian, 15 voxels, sigma 1.5"),
     "gradient-energy": Measure(gradient_energy, "gradient energy", 1.0, "nearer"),
 }
+SLICEWISE = ("psnr", "ssim-slices", "ssim-slices-uniform", "nmse", "snr", "hfen", "gradient-energy")
+"""Those that judge a single slice, (1, i, j) with slices across axis 0, as they would a 2D image."""
+OF_LABELS = {"dice": "Dice", "sis": "SIS"}
+"""Those of finemri.measures.segmentation, one number a label: dice-1, sis-1."""

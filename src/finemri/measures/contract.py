@@ -21,17 +21,19 @@ class Contract:
     mask: Region
     """head: inside head_mask of the reference. full: the full field of view."""
     range: float | None
-    """L, in the units of the reference; None where the measure needs none."""
+    """L, in the units of the reference; None where the measure needs none, or every slice has its own."""
     range_from: str | None
     """Where L comes from. Never the image that is judged."""
     dimension: str
-    """3D, or slices: the mean over one family of slices."""
+    """3D, or slices: the mean over one family of slices; 2D: each slice judged by itself, as it was made."""
     window: str | None
     """Over which voxels local moments or filters run."""
     aggregation: str
-    """Over what the mean runs. One number per volume."""
+    """Over what the mean runs. One number per volume, or per person of whom slices were judged."""
     crop: str
     """The part of the field of view that counts, in voxels."""
+    data: str | None = None
+    """Where k-space came from, and what makes its numbers kinder than life: data crimes (Shimron et al., 2022)."""
 
     def __str__(self) -> str:
         """Compact JSON, one line."""
@@ -42,7 +44,7 @@ class Contract:
         """The inverse of str. Raises Refusal for text that is no contract."""
         try:
             settings = json.loads(text)
-            if set(settings) != {field.name for field in fields(cls)}:
+            if {"data", *settings} != {field.name for field in fields(cls)}:  # older tables knew of no k-space
                 raise ValueError
             return cls(**settings)
         except (ValueError, TypeError):

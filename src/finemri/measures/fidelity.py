@@ -51,6 +51,12 @@ def nmse(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
     return _ratio(error, power, "0")
 
 
+def snr(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
+    """20 log₁₀(‖y‖₂ / ‖x − y‖₂) in dB, that is −10 log₁₀ NMSE; infinite where both are the same. Higher is better."""
+    error = nmse(image, reference, mask)
+    return math.inf if error == 0 else -10 * math.log10(error)
+
+
 def ssim(
     image: Scan,
     reference: Scan,

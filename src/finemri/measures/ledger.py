@@ -21,11 +21,11 @@ class Ledger:
         self.settings: dict[str, Any] = {**settings, "methods": {}, "subjects": {}}
         if self.path.exists() and not force:
             self.rows, self.settings = read_rows(self.path), self._read()
-            if any(self.settings.get(key) != value for key, value in settings.items()):
-                raise Refusal(
-                    f"{folder} holds results of other settings; choose another folder, or replace them by force."
-                )
-        else:
+        others = any(self.settings.get(key) != value for key, value in settings.items())
+        if others and self.rows:
+            raise Refusal(f"{folder} holds results of other settings; choose another folder, or replace them by force.")
+        if others or force or not self.path.exists():
+            self.settings = {**settings, "methods": {}, "subjects": {}}
             write_text(self.about, self._text())  # first, so that no row ever stands without its settings
             write_rows(self.path, [])
         self.done = {(row.subject, row.method) for row in self.rows}

@@ -1,6 +1,7 @@
 """The papers' table, written down: for the screen, as Markdown, as CSV."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -8,64 +9,79 @@ from pathlib import Path
 from rich.box import SIMPLE
 from rich.table import Table
 
-from finemri.measures import MEASURES
+from finemri.measures import OF_LABELS, title_of
 from finemri.measures.summary import Summary, summarise
 from finemri.measures.tidy import read_rows, write_table, write_text
 
 BASELINE = "spline"
 PRINTED = ("psnr", "ssim", "hfen", "gradient-energy")
 """What the screen shows; the files hold every measure."""
-HEADINGS = ("method", "people", "mean", "std", "min", "max", f"over {BASELINE}", "its std", "its min", "its max")
+HEADINGS = ("method", "people", "mean", "std", "min", "max", "over {}", "its std", "its min", "its max")
 NOTE = "std: the sample standard deviation (n - 1) over people, each of them one number."
 
 
-def write_tables(measures: Path) -> list[Table]:
-    """Read the tidy CSV, and nothing else; write table.csv and table.md beside it; return what the screen shows."""
-    summaries = summarise(read_rows(measures), BASELINE)
+def write_tables(measures: Path, baseline: str = BASELINE, printed: Sequence[str] = PRINTED) -> list[Table]:
+    """Read the tidy CSV, and nothing else; write table.csv and table.md beside it; return what the screen shows:
+    ``printed``, inside the head, and what belongs to labels. Gains are over ``baseline``."""
+    summaries = summarise(read_rows(measures), baseline)
     names = [field.name for field in fields(Summary)]
     write_table(measures.with_name("table.csv"), [names, *map(astuple, summaries)])
     groups = _grouped(summaries)
-    write_text(measures.with_name("table.md"), _markdown(groups))
-    return [_screen(t, g) for t, g in groups.items() if g[0].mask == "head" and g[0].measure in PRINTED]
+    write_text(measures.with_name("table.md"), _markdown(groups, baseline))
+    return [_screen(title, group, baseline) for title, group in groups.items() if _shown(group[0], printed)]
+
+
+def _shown(s: Summary, printed: Sequence[str]) -> bool:
+    return _of_label(s) or (s.mask == "head" and s.measure in printed)
+
+
+def _of_label(s: Summary) -> bool:
+    return s.measure.partition("-")[0] in OF_LABELS
 
 
 def _grouped(summaries: Sequence[Summary]) -> dict[str, list[Summary]]:
     groups: dict[str, list[Summary]] = {}
     for s in summaries:
-        where = "inside the head" if s.mask == "head" else "full field"
-        groups.setdefault(f"{MEASURES[s.measure].title}, {s.degradation} ×{s.scale}, {where}", []).append(s)
+        where = "" if _of_label(s) else ", inside the head" if s.mask == "head" else ", full field"
+        groups.setdefault(f"{title_of(s.measure)}, {_setting(s)}{where}", []).append(s)
     return groups
 
 
-def _cells(s: Summary) -> list[str]:
-    digits = 2 if s.measure == "psnr" else 4
+def _setting(s: Summary) -> str:
+    """What was done, and how much; the name of a sampling says its acceleration itself."""
+    return s.degradation if re.search(r" [\d.]+x\b", s.degradation) else f"{s.degradation} ×{s.scale}"
+
+
+def _cells(s: Summary, baseline: str) -> list[str]:
+    digits = 2 if s.measure in ("psnr", "snr") else 4
 
     def number(value: float, sign: str = "") -> str:
         return "–" if math.isnan(value) else f"{value:{sign}.{digits}f}"
 
     cells = [s.method, str(s.people), *map(number, (s.mean, s.std, s.min, s.max))]
-    if s.method == BASELINE:
+    if s.method == baseline:
         return [*cells, "–", "–", "–", "–"]
     return [*cells, number(s.gain, "+"), number(s.gain_std), number(s.gain_min, "+"), number(s.gain_max, "+")]
 
 
-def _screen(title: str, group: Sequence[Summary]) -> Table:
+def _screen(title: str, group: Sequence[Summary], baseline: str) -> Table:
     """Narrow enough for 80 columns."""
     table = Table(title=title, title_justify="left", box=SIMPLE)
-    for heading in ("method", "mean ± std", "min to max", f"over {BASELINE} ± std", "people"):
+    for heading in ("method", "mean ± std", "min to max", f"over {baseline} ± std", "people"):
         table.add_column(heading, justify="left" if heading == "method" else "right", overflow="fold")
     for s in group:
-        method, people, mean, std, least, most, gain, gain_std, *_ = _cells(s)
+        method, people, mean, std, least, most, gain, gain_std, *_ = _cells(s, baseline)
         table.add_row(
             method, f"{mean} ± {std}", f"{least} to {most}", f"{gain} ± {gain_std}" if gain != "–" else "", people
         )
     return table
 
 
-def _markdown(groups: dict[str, list[Summary]]) -> str:
+def _markdown(groups: dict[str, list[Summary]], baseline: str) -> str:
     lines = [NOTE, ""]
+    headings = " | ".join(HEADINGS).format(baseline)
     for title, group in groups.items():
-        lines += [f"## {title}", "", f"| {' | '.join(HEADINGS)} |", f"|---|{'---:|' * (len(HEADINGS) - 1)}"]
-        lines += [f"| {' | '.join(_cells(s))} |" for s in group]
+        lines += [f"## {title}", "", f"| {headings} |", f"|---|{'---:|' * (len(HEADINGS) - 1)}"]
+        lines += [f"| {' | '.join(_cells(s, baseline))} |" for s in group]
         lines.append("")
     return "\n".join(lines)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from finemri.landing import landing_file
 from finemri.measures.contract import Contract
 from finemri.refusal import Refusal
-from finemri.volumes.landing import landing_file
 
 COLUMNS = ("subject", "method", "degradation", "scale", "measure", "value", "contract")
 

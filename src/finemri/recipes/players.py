@@ -7,6 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import nn
 
+from finemri.refusal import Refusal
 from finemri.training.player import Player
 
 
@@ -27,13 +28,25 @@ class Learning(Protocol):
         """How the learning rate goes down."""
 
 
-def player(settings: Learning, network: nn.Module, rate: float, rounds: int, ema: float | None = None) -> Player:
-    """A network with Adam, the recipe's schedule and clipping; channels last, which convolutions on this hardware
-    like best."""
-    network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # torch's stubs know 4D only
-    optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=(settings.beta1, 0.999))
-    factor = cosine(rounds) if settings.schedule == "cosine" else None
-    return Player(network, optimiser, clip=settings.clip, schedule=factor, ema=ema)
+def player(
+    settings: Learning,
+    network: nn.Module,
+    rate: float,
+    rounds: int,
+    ema: float | None = None,
+    *,
+    beta2: float = 0.999,
+    factor: Callable[[int], float] | None = None,
+) -> Player:
+    """A network with Adam over the weights that may learn, the recipe's schedule (or `factor` in its place) and
+    clipping; channels last, which convolutions on this hardware like best."""
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    if not learning:
+        raise Refusal("Every weight of this network is frozen: there is nothing to train.")
+    optimiser = torch.optim.Adam(learning, lr=rate, betas=(settings.beta1, beta2))
+    if factor is None and settings.schedule == "cosine":
+        factor = cosine(rounds)
+    return Player(network, optimiser, clip=settings.clip, schedule=factor, ema=ema, channels_last=True)
 
 
 def cosine(rounds: int, warm_up: int = 100, lowest: float = 0.01) -> Callable[[int], float]:
@@ -47,3 +60,8 @@ def cosine(rounds: int, warm_up: int = 100, lowest: float = 0.01) -> Callable[[i
         return lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
     return factor
+
+
+def halving(every: int) -> Callable[[int], float]:
+    """Round -> ½^⌊round / every⌋."""
+    return lambda number: 0.5 ** (number // every)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # the command line lists the shelf and must not wait for torc
     from finemri.cohorts.cohort import Cohort
     from finemri.cohorts.examples import Examples
     from finemri.training.loop import Stage
+    from finemri.rawdata.reconstructor import Reconstructor
     from finemri.volumes.enhancer import Enhancer
 
 
@@ -19,7 +20,7 @@ class Recipe(Protocol):
     paper: ClassVar[str]
     """Where it was published."""
     job: ClassVar[str]
-    """"super-resolve", "reconstruct" or "synthesise"."""
+    """"super-resolve", "reconstruct", "synthesise" or "segment"."""
 
     def generator(self) -> "nn.Module":
         """A fresh generator."""
@@ -33,5 +34,18 @@ class Recipe(Protocol):
     def stages(self, generator: "nn.Module", examples: "Examples") -> "Sequence[Stage]":
         """The games to play, in order."""
 
+
+@runtime_checkable
+class Enhancing(Recipe, Protocol):
+    """A recipe whose job is "super-resolve" or "synthesise"."""
+
     def enhancer(self, generator: "nn.Module", device: str = "cpu") -> "Enhancer":
+        """The trained generator at work."""
+
+
+@runtime_checkable
+class Reconstructing(Recipe, Protocol):
+    """A recipe whose job is "reconstruct"."""
+
+    def reconstructor(self, generator: "nn.Module", device: str = "cpu") -> "Reconstructor":
         """The trained generator at work."""

@@ -16,8 +16,8 @@ from finemri.shapes import Affine, Voxels
 from finemri.volumes.dicom_header import Origin, derived_header, origin_of, references
 from finemri.volumes.dicom_scan import quiet
 from finemri.volumes.dicom_series import LPS_TO_RAS
-from finemri.volumes.landing import landing_folder, make_sure
-from finemri.volumes.provenance import digest
+from finemri.landing import landing_folder, make_sure
+from finemri.provenance import digest
 from finemri.volumes.volume import Source
 
 

@@ -11,8 +11,8 @@ from finemri.refusal import Refusal
 from finemri.shapes import Affine, Voxels
 from finemri.volumes import dicom, nifti
 from finemri.volumes.description import Description
-from finemri.volumes.landing import check_landing
-from finemri.volumes.provenance import check_provenance, write_sidecar
+from finemri.landing import check_landing
+from finemri.provenance import check_provenance, write_sidecar
 from finemri.volumes.volume import Source, Volume
 
 AnyPath = str | os.PathLike[str]

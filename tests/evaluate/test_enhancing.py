@@ -84,7 +84,7 @@ def test_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             raise KeyboardInterrupt
         return enhance_voxels(*given, **settings)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("finemri.evaluate.enhance_voxels", enhance_until_power_fails)
+    monkeypatch.setattr("finemri.evaluate.enhancing.enhance_voxels", enhance_until_power_fails)
     with pytest.raises(KeyboardInterrupt):
         evaluate(scans, ("linear", "spline"), degradation="kspace", into=into, device="cpu")
     assert len(read_rows(into / "measures.csv")) == 2 * 2 * len(MEASURES)

@@ -1,4 +1,4 @@
-"""The verb evaluate: make whole scans coarse, let every method bring them back, and measure what came of it."""
+"""Make whole scans coarse, let every enhancing method bring them back, and measure what came of it."""
 
 import hashlib
 import math
@@ -10,10 +10,8 @@ from typing import Literal
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from finemri.cohorts.cohort import Cohort
-from finemri.cohorts.layouts import find_cohort
+from finemri.evaluate.scans import label_of, progress_bar, scans_of
 from finemri.measures import MEASURES, contract_of
 from finemri.measures.contract import Contract, Region
 from finemri.measures.fidelity import reference_range
@@ -24,7 +22,7 @@ from finemri.measures.tidy import Row
 from finemri.physics.degradation import Degradation, GaussianBlur, KSpaceTruncation, add_rician_noise
 from finemri.refusal import Refusal
 from finemri.shapes import FineVoxels, Mask, Voxels
-from finemri.shelf import Method, find_method
+from finemri.shelf import find_method
 from finemri.volumes.files import open_volume, save_volume
 from finemri.volumes.grid import crop_to_multiple, scaled_affine
 from finemri.volumes.intensity import NORMALISERS
@@ -60,19 +58,19 @@ def evaluate(
     """
     degrade = Degrade(degradation, scale, noise, seed)
     device = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    shelf = {_label(name, method): method for name in methods for method in [find_method(name, scale, device)]}
+    found = [(name, find_method(name, scale, device)) for name in methods]
+    shelf = {label_of(name, method.name, method.digest): method for name, method in found}
     if not shelf:
         raise Refusal(f"There is no method to evaluate; name at least one, for example {BASELINE}.")
-    folders = [cohort] if isinstance(cohort, Path) else cohort
-    scans = _scans(Cohort(tuple(subject for folder in folders for subject in find_cohort(folder).subjects)))
+    scans = scans_of(cohort)
     into.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(into, {"degradation": degrade.name, "scale": scale}, force=force)
     for label, method in shelf.items():
         ledger.agree("methods", label, method.digest or "")
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("", total=len(scans) * len(shelf))
-        for subject, path in scans.items():
-            scan = open_volume(path)
+        for subject, files in scans.items():
+            scan = open_volume(files.images[0])
             ledger.agree("subjects", subject, scan.source.sha256 if scan.source else "")
             missing = [label for label in shelf if (subject, label) not in ledger]
             progress.advance(task, len(shelf) - len(missing))
@@ -161,31 +159,3 @@ class Trial:
             path = folder / f"{self.subject}_{name}.nii.gz"
             if force or name == label or not path.exists():
                 save_volume(volume, path, force=True)
-
-
-def _scans(cohort: Cohort) -> dict[str, Path]:
-    """Name -> scan; a person's second scan is called person#2."""
-    scans = {
-        subject.name if n == 1 else f"{subject.name}#{n}": path
-        for subject in cohort.subjects
-        for n, path in enumerate(subject.images, start=1)
-    }
-    if not scans:
-        raise Refusal("The cohort holds label maps and no scans, so there is no truth; give a folder of scans.")
-    return scans
-
-
-def _label(name: str, method: Method) -> str:
-    """A name of the shelf as it is; a checkpoint by its recipe and digest, as a path may tell who was scanned."""
-    return name if name == method.name or method.digest is None else f"{method.name}@{method.digest[:8]}"
-
-
-def _progress() -> Progress:
-    return Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-        console=Console(stderr=True),
-    )
