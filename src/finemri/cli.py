@@ -161,7 +161,81 @@ class Train:
             checkpoint_every=self.checkpoint_every,
         )
         print(f"Trained: {weights}")
-        print(f"Use it:  finemri enhance SCAN.nii.gz -o FINE.nii.gz --weights {weights}")
+        uses = {
+            "reconstruct": f"finemri reconstruct SCAN.h5 -o IMAGE.nii.gz --method {weights}",
+            "segment": f"finemri evaluate … --segmenter {weights}",
+        }
+        print("Use it: ", uses.get(self.recipe.job, f"finemri enhance SCAN.nii.gz -o FINE.nii.gz --weights {weights}"))
+
+
+@dataclass(frozen=True)
+class Reconstruct:
+    """Turn a file of k-space, undersampled or not, into an image."""
+
+    source: Positional[Path]
+    """fastMRI or ISMRMRD HDF5, BART .cfl, NumPy .npy or .npz, MATLAB .mat; finemri inspect says what it holds."""
+    output: Annotated[Path, arg(aliases=["-o"])]
+    """.npy or .h5 keep the phase; .nii.gz and .png hold the magnitude."""
+    method: str | None = None
+    """Any reconstructor that `finemri recipes` lists, or the path of a weights file. Default: the weights that ship,
+    for one coil or many."""
+    mask: Path | None = None
+    """Zeros and ones, i by j: what counts as measured. Default: the file's mask, or samples that are not zero."""
+    sensitivities: Path | None = None
+    """Complex maps, one a coil. Default: the file's, or estimated from the centre of k-space."""
+    slices: tuple[int, ...] = ()
+    """Which slices, counted from 0. Default: all."""
+    axes: str | None = None
+    """The array's axes in its own order, such as coil,i,j. Default: as the format says, or found by rule."""
+    dataset: str | None = None
+    """Which array, where the file holds several."""
+    domain: Literal["kspace", "image"] | None = None
+    """What the samples are. Default: real numbers are an image, complex ones k-space."""
+    coils: int | None = None
+    """Compress to so many coils beforehand."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
+    force: bool = False
+    """Replace what is there."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.reconstruct import reconstruct
+
+        settings = {field.name: getattr(self, field.name) for field in fields(self)}
+        reconstruct(settings.pop("source"), settings.pop("output"), **settings)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Train a recipe with the labels of fewer and fewer people, and draw quality against their number."""
+
+    recipe: Named
+    cohort: Path
+    """Folder of people; some of them are kept for the exam."""
+    into: Path
+    """Trainings, numbers and the figure go here. Run again, it goes on where it stopped."""
+    budgets: tuple[int, ...] = (17, 6, 3)
+    """Numbers of people with labels."""
+    seeds: tuple[int, ...] = (0,)
+    """One training each."""
+    exam: int = 2
+    """People who are never trained on."""
+    slices: int | None = None
+    """So many slices of each of them, evenly spread. Default: all that show something."""
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    """Arithmetic of the training."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """auto: a GPU where there is one."""
+    threads: int | None = None
+    """CPU threads. Default: torch's choice."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.sweep import sweep
+
+        settings = {field.name: getattr(self, field.name) for field in fields(self)}
+        print(f"Drawn: {sweep(settings.pop('recipe'), settings.pop('cohort'), **settings)}")
 
 
 @dataclass(frozen=True)
@@ -333,9 +407,9 @@ class Demo:
 
 @dataclass(frozen=True)
 class Command:
-    """Turn coarse MRI into fine MRI, and prove what was done."""
+    """Turn coarse MRI and undersampled k-space into fine MRI, and prove what was done."""
 
-    verb: Annotated[Enhance | Train | Evaluate | Inspect | Recipes | Demo, arg(name="")]
+    verb: Annotated[Enhance | Reconstruct | Train | Sweep | Evaluate | Inspect | Recipes | Demo, arg(name="")]
 
 
 def main(words: Sequence[str] | None = None) -> int:

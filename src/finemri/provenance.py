@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from finemri import __version__
-from finemri.refusal import Refusal
 from finemri.landing import landing_file
+from finemri.refusal import Refusal
 
 ALLOWED = frozenset([
     "method", "paper", "recipe", "kind", "licence", "scale", "style", "weights", "weights_sha256",

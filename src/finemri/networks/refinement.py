@@ -10,7 +10,6 @@ from finemri.networks.planes import padded_to, pair, reflected
 from finemri.refusal import Refusal
 from finemri.shapes import ComplexImages, MadeMaps, Maps, Measured, Where
 
-
 Taught = Literal["refinement", "reconstructor", "both"]
 
 
@@ -50,12 +49,12 @@ class RefinementUNet(nn.Module):
 class Refiner(nn.Module):
     """Re y = Re x + λ V(x) (max Re x − min Re x) / 2, Im y = Im x, where x = R(k) comes from a reconstructor.
 
-    ``teach`` says who learns: "refinement" (V and λ; R stays as it is), "reconstructor" (R alone, V is not asked) or
-    "both". In the unit in which Re x spans −1…1, image by image, that is y_s = x_s + λ V. k-space (b, coil, i, j) -> image
-    (b, i, j). V sees x as it is, as in the authors' code, or with
-    ``scaled_input`` as the paper says: Re x_s beside Im x of the same slope. ``magnitude`` is for images
-    that are not real by construction: |x| takes the place of Re x, and the phase of x is put back. ``gate`` is where λ starts: at 0 the
-    refiner is R, and λ, or a penalty on ``correction``, is the first to move.
+    In the unit in which Re x spans −1…1, image by image, that is y_s = x_s + λ V. k-space (b, coil, i, j) -> image
+    (b, i, j). V sees x as it is, as in the authors' code, or with ``scaled_input`` as the paper says: Re x_s beside
+    Im x of the same slope. ``magnitude`` is for images that are not real by construction: |x| takes the place of Re x,
+    and the phase of x is put back. ``gate`` is where λ starts: at 0 the refiner is R, and λ, or a penalty on
+    ``correction``, is the first to move. ``teach`` says who learns: "refinement" (V and λ; R stays as it is),
+    "reconstructor" (R alone, V is not asked) or "both".
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class Refiner(nn.Module):
 
     def forward(self, kspace: Measured, mask: Where, sensitivities: Measured) -> ComplexImages:
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.taught != "refinement"):
-            image = self.reconstructor(kspace, mask, sensitivities)
+            image: ComplexImages = self.reconstructor(kspace, mask, sensitivities)
         if self.taught == "reconstructor":
             return image
         turn = torch.sgn(image) if self.magnitude else None

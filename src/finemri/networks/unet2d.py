@@ -19,8 +19,8 @@ class UNet2D(nn.Module):
         widths = [round(features * growth**level / 8) * 8 for level in range(depth)]
         self.first = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.encode = nn.ModuleList(_Pair(width) for width in widths)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths[:-1], widths[1:], strict=True))
-        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
         self.decode = nn.ModuleList(_Pair(width) for width in widths[:-1])
         self.last = nn.Conv2d(widths[0], outputs, 3, padding=1)
         nn.init.zeros_(self.last.weight)

@@ -10,16 +10,13 @@ from finemri.shapes import ComplexImages, Measured, Where
 class SenseOperator:
     """A x = m · F (S x): image (b, i, j) -> k-space (b, coil, i, j); Aᴴ k = Σ_c S̄_c Fᴴ (m k)_c.
 
-    The shifts that centre the transform are folded into sensitivities and mask once, as a sign pattern and a rolled
-    mask, so that the normal operator Aᴴ A costs two bare transforms and three multiplications. Pruessmann et al. (1999).
+    Aᴴ A commutes with the shifts that centre the image, and those of k-space are folded into the mask once, so that it
+    costs two bare transforms and three multiplications. Pruessmann et al. (1999).
     """
 
     def __init__(self, mask: Where, sensitivities: Measured) -> None:
         self.mask, self.sensitivities = mask, sensitivities
-        i, j = sensitivities.shape[-2:]
-        # Fᴴ m F commutes with shifts of the image, so for the normal operator the image needs no centring at all.
         self._mask = torch.fft.ifftshift(mask, dim=(-2, -1)).to(sensitivities.real.dtype)
-        self._size = (i, j)
 
     def forward(self, image: ComplexImages) -> Measured:
         """A x."""
@@ -64,7 +61,8 @@ def _power(image: ComplexImages) -> Tensor:
 
 def combine(images: Measured, sensitivities: Measured) -> ComplexImages:
     """x = Σ_c S̄_c x_c: coil images (b, coil, i, j) -> image (b, i, j); the best estimate where Σ |S|² = 1."""
-    return torch.linalg.vecdot(sensitivities, images, dim=1)
+    image: ComplexImages = torch.linalg.vecdot(sensitivities, images, dim=1)
+    return image
 
 
 def keep_measured(

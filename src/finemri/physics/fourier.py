@@ -9,9 +9,13 @@ Planes = Complex[Tensor, "*batch i j"]
 
 def to_kspace(image: Planes) -> Planes:
     """k = F x: F orthonormal over the last two axes, DC at n // 2 in both domains; Fᴴ F = 1."""
-    return torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(image, dim=(-2, -1)), norm="ortho"), dim=(-2, -1))
+    kspace: Planes = torch.fft.fft2(torch.fft.ifftshift(image, dim=(-2, -1)), norm="ortho")
+    centred: Planes = torch.fft.fftshift(kspace, dim=(-2, -1))
+    return centred
 
 
 def to_image(kspace: Planes) -> Planes:
     """x = Fᴴ k, the inverse of ``to_kspace``."""
-    return torch.fft.fftshift(torch.fft.ifft2(torch.fft.ifftshift(kspace, dim=(-2, -1)), norm="ortho"), dim=(-2, -1))
+    image: Planes = torch.fft.ifft2(torch.fft.ifftshift(kspace, dim=(-2, -1)), norm="ortho")
+    centred: Planes = torch.fft.fftshift(image, dim=(-2, -1))
+    return centred

@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Complex64
 
 from finemri.refusal import Refusal
-from finemri.shapes import Sampled, Samples, Sensitivities
+from finemri.shapes import Samples
+
+GivenMask = Bool[np.ndarray, "mi mj"]
+GivenMaps = Complex64[np.ndarray, "map mi mj"]
+"""Axis names of their own: whether they fit the samples is checked with a sentence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,8 +22,8 @@ class KSpace:
     """
 
     samples: Samples
-    mask: Sampled
-    sensitivities: Sensitivities | None = None
+    mask: GivenMask
+    sensitivities: GivenMaps | None = None
     """One complex map a coil, Σ |S|² = 1 inside the body; none: not known (yet)."""
 
     def __post_init__(self) -> None:
@@ -43,7 +48,7 @@ class KSpace:
             )
 
     @classmethod
-    def of(cls, samples: Samples, mask: Sampled | None = None, sensitivities: Sensitivities | None = None) -> "KSpace":
+    def of(cls, samples: Samples, mask: GivenMask | None = None, sensitivities: GivenMaps | None = None) -> "KSpace":
         """With a mask, samples outside it become zero; without one, samples that are zero in all coils count as
         unmeasured."""
         if not np.isfinite(samples).all():
@@ -72,11 +77,12 @@ class KSpace:
         """All samples over those measured."""
         return float(self.mask.size / self.mask.sum())
 
-    def undersampled(self, mask: Sampled) -> "KSpace":
+    def undersampled(self, mask: GivenMask) -> "KSpace":
         """As if only ``mask`` had been measured, of what was. Raises Refusal where nothing is left."""
-        return KSpace.of(self.samples, self.mask & mask, self.sensitivities)
+        fits = mask.shape == self.mask.shape
+        return KSpace.of(self.samples, self.mask & mask if fits else mask, self.sensitivities)
 
-    def with_sensitivities(self, sensitivities: Sensitivities) -> "KSpace":
+    def with_sensitivities(self, sensitivities: GivenMaps) -> "KSpace":
         """The same samples, seen by coils that are known."""
         return KSpace(self.samples, self.mask, sensitivities)
 

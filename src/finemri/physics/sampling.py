@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from finemri.refusal import Refusal
 from finemri.shapes import Sampled
 
+Lines = Bool[np.ndarray, " n"]
 Pattern = Literal["gaussian-1d", "density-1d", "random-1d", "equispaced-1d", "density-2d", "poisson-2d"]
 PATTERNS: tuple[Pattern, ...] = get_args(Pattern)
 ACS: dict[Pattern, float] = {
@@ -84,7 +85,7 @@ def _counts(lines: int, acceleration: float, centre: int, least: int) -> tuple[i
     return count, centre
 
 
-def _centre(n: int, width: int) -> Sampled:
+def _centre(n: int, width: int) -> Lines:
     """The middle ``width`` of n lines, DC (n // 2) among them."""
     lines = np.zeros(n, dtype=bool)
     first = n // 2 - width // 2
@@ -92,7 +93,7 @@ def _centre(n: int, width: int) -> Sampled:
     return lines
 
 
-def _drawn(density: Float64[np.ndarray, " n"], count: int, centre: int, rng: np.random.Generator) -> Sampled:
+def _drawn(density: Float64[np.ndarray, " n"], count: int, centre: int, rng: np.random.Generator) -> Lines:
     """The centre, and as many lines as are left, without replacement."""
     lines = _centre(density.size, centre)
     density = np.where(lines, 0.0, density)
@@ -102,21 +103,21 @@ def _drawn(density: Float64[np.ndarray, " n"], count: int, centre: int, rng: np.
     return lines
 
 
-def _gaussian_lines(n: int, count: int, centre: int, rng: np.random.Generator) -> Sampled:
+def _gaussian_lines(n: int, count: int, centre: int, rng: np.random.Generator) -> Lines:
     i = np.arange(n)
     return _drawn(np.exp(-0.5 * ((i - n / 2) / (n / 10)) ** 2) + count / (2 * n), count, centre, rng)
 
 
-def _density_lines(n: int, count: int, centre: int, rng: np.random.Generator) -> Sampled:
+def _density_lines(n: int, count: int, centre: int, rng: np.random.Generator) -> Lines:
     r = np.abs(np.arange(n) - n // 2) / (n / 2)
     return _drawn((1 - np.minimum(r, 1)) ** 2 + 1e-6, count, centre, rng)
 
 
-def _random_lines(n: int, count: int, centre: int, rng: np.random.Generator) -> Sampled:
+def _random_lines(n: int, count: int, centre: int, rng: np.random.Generator) -> Lines:
     return _drawn(np.ones(n), count, centre, rng)
 
 
-def _equispaced_lines(n: int, count: int, centre: int, rng: np.random.Generator) -> Sampled:
+def _equispaced_lines(n: int, count: int, centre: int, rng: np.random.Generator) -> Lines:
     """Every s-th line from a random offset, s such that centre and comb together are as many as asked for."""
     lines = _centre(n, centre)
     left = count - centre
@@ -127,7 +128,7 @@ def _equispaced_lines(n: int, count: int, centre: int, rng: np.random.Generator)
     return lines
 
 
-_LINES: dict[str, Callable[[int, int, int, np.random.Generator], Sampled]] = {
+_LINES: dict[str, Callable[[int, int, int, np.random.Generator], Lines]] = {
     "gaussian-1d": _gaussian_lines,
     "density-1d": _density_lines,
     "random-1d": _random_lines,

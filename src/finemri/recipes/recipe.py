@@ -8,8 +8,8 @@ if TYPE_CHECKING:  # the command line lists the shelf and must not wait for torc
 
     from finemri.cohorts.cohort import Cohort
     from finemri.cohorts.examples import Examples
-    from finemri.training.loop import Stage
     from finemri.rawdata.reconstructor import Reconstructor
+    from finemri.training.loop import Stage
     from finemri.volumes.enhancer import Enhancer
 
 

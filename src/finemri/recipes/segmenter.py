@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from finemri.recipes.scanning import Scanning
 from finemri.refusal import Refusal
 
 if TYPE_CHECKING:

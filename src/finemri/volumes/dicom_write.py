@@ -11,13 +11,13 @@ from pydicom import Dataset, dcmwrite
 from pydicom.uid import generate_uid
 from pydicom.valuerep import format_number_as_ds
 
+from finemri.landing import landing_folder, make_sure
+from finemri.provenance import digest
 from finemri.refusal import Refusal
 from finemri.shapes import Affine, Voxels
 from finemri.volumes.dicom_header import Origin, derived_header, origin_of, references
 from finemri.volumes.dicom_scan import quiet
 from finemri.volumes.dicom_series import LPS_TO_RAS
-from finemri.landing import landing_folder, make_sure
-from finemri.provenance import digest
 from finemri.volumes.volume import Source
 
 

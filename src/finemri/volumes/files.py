@@ -7,12 +7,12 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from finemri.landing import check_landing
+from finemri.provenance import check_provenance, write_sidecar
 from finemri.refusal import Refusal
 from finemri.shapes import Affine, Voxels
 from finemri.volumes import dicom, nifti
 from finemri.volumes.description import Description
-from finemri.landing import check_landing
-from finemri.provenance import check_provenance, write_sidecar
 from finemri.volumes.volume import Source, Volume
 
 AnyPath = str | os.PathLike[str]

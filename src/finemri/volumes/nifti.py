@@ -13,11 +13,11 @@ import nibabel as nib
 import numpy as np
 from nibabel.nifti1 import data_type_codes
 
+from finemri.landing import landing_file
+from finemri.provenance import digest
 from finemri.refusal import Refusal
 from finemri.shapes import Affine, Voxels
 from finemri.volumes.description import MAX_VOXELS, Description
-from finemri.landing import landing_file
-from finemri.provenance import digest
 from finemri.volumes.volume import Source, Volume
 
 SUFFIXES = (".nii", ".nii.gz")
