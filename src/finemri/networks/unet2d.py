@@ -1,5 +1,7 @@
 """A small U-Net for slices of any size: what regularises between two looks at the data."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional
 
