@@ -364,12 +364,42 @@ class Inspect:
 
     path: Positional[Path]
     """A file or a folder."""
+    axes: str | None = None
+    """Of k-space: the array's axes in its own order, such as coil,i,j. Default: as the format says, or found by rule.
+    """
+    dataset: str | None = None
+    """Of k-space: which array, where the file holds several."""
+    domain: Literal["kspace", "image"] | None = None
+    """Of k-space: what the samples are. Default: real numbers are an image, complex ones k-space."""
 
     def run(self) -> None:
         """Call the verb."""
         from finemri.inspect import inspect
 
-        print(inspect(self.path))
+        print(inspect(self.path, axes=self.axes, dataset=self.dataset, domain=self.domain))
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Fetch one file, such as VGG's weights for a perceptual loss, if it is the one that its digest names."""
+
+    url: Positional[str]
+    """https://…, or file:///… for a file of this machine."""
+    output: Annotated[Path, arg(aliases=["-o"])]
+    """Where it goes."""
+    sha256: str
+    """Its SHA-256, as who offers it names it. What has another is not kept."""
+    most: Bytes = 4 * 2**30
+    """Larger files are not fetched."""
+    force: bool = False
+    """Replace what is there."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.fetch import fetch
+
+        size = fetch(self.url, self.output, sha256=self.sha256, most=self.most, force=self.force)
+        print(f"Fetched: {self.output} ({size:,} bytes, SHA-256 as named)")
 
 
 @dataclass(frozen=True)
@@ -409,7 +439,7 @@ class Demo:
 class Command:
     """Turn coarse MRI and undersampled k-space into fine MRI, and prove what was done."""
 
-    verb: Annotated[Enhance | Reconstruct | Train | Sweep | Evaluate | Inspect | Recipes | Demo, arg(name="")]
+    verb: Annotated[Enhance | Reconstruct | Train | Sweep | Evaluate | Inspect | Recipes | Fetch | Demo, arg(name="")]
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -434,11 +464,12 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _table(methods: Sequence[dict[str, Any]]) -> str:
     """One line a method, in columns."""
-    rows = [("NAME", "KIND", "PARAMETERS", "AFTER")]
+    rows = [("NAME", "KIND", "JOB", "PARAMETERS", "AFTER")]
     for method in methods:
         networks = ", ".join(f"{name} {count:,}" for name, count in (method.get("parameters") or {}).items())
-        rows.append((method["name"], method["kind"], networks, method.get("paper") or method.get("recipe") or ""))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        after = method.get("paper") or method.get("recipe") or ""
+        rows.append((method["name"], method["kind"], method["job"], networks, after))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
         "  ".join(cell.ljust(w) for cell, w in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
     )

@@ -26,15 +26,15 @@ class Cascade(nn.Module):
         features: int = 24,
         depth: int = 4,
         memory: int = 4,
-        start: int = 8,
-        gradients: int = 2,
+        start: int = 10,
+        gradients: int = 3,
         *,
         consistency: bool = True,
     ) -> None:
         super().__init__()
         self.memory, self.start, self.gradients, self.consistency = memory, start, gradients, consistency
         self.networks = nn.ModuleList(UNet2D(6 + memory, 2 + memory, features, depth) for _ in range(steps))
-        self.damping = nn.Parameter(torch.full((steps,), -2.0))
+        self.damping = nn.Parameter(torch.full((steps,), -4.6))
 
     def forward(self, kspace: Measured, mask: Where, sensitivities: Measured) -> ComplexImages:
         sense = SenseOperator(mask, sensitivities)

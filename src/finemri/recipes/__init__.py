@@ -83,8 +83,8 @@ _HEADS = Scanning(
     patterns=("density-2d", "density-2d", "random-1d", "equispaced-1d", "gaussian-1d"),
     accelerations=(4.0, 6.0, 8.0),
     coils=(4, 12),
-    estimated=0.6,
-    noise=(0.0, 0.03),
+    estimated=0.4,
+    noise=(0.0, 0.01),
     axis="any",
     matrices=((192, 160), (128, 160), (160, 160), (128, 128), (208, 176), (144, 144), (176, 144)),
     zoom=(0.95, 1.25),
@@ -120,8 +120,8 @@ RECIPES: dict[str, Recipe] = {
     "cascade-refined": replace(_REFINED, backbone="cascade", scanning=_HEADS, magnitude=True, batch=4),
     "dagan": DAGAN(),
     "segmenter": Segmenter(),
-    "kspace-multicoil": Unrolled(scanning=_HEADS, fidelity_rounds=5_000),
-    "kspace-singlecoil": Unrolled(scanning=replace(_HEADS, coils=(1, 1), estimated=0.0), fidelity_rounds=4_000),
+    "kspace-multicoil": Unrolled(scanning=_HEADS, fidelity_rounds=4_200),
+    "kspace-singlecoil": Unrolled(scanning=replace(_HEADS, coils=(1, 1), estimated=0.0), fidelity_rounds=3_000),
 }
 
 KINDS: dict[str, type[Any]] = {

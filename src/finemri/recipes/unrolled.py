@@ -35,9 +35,9 @@ class Unrolled:
     """Scales of each U-Net."""
     memory: int = 4
     """Maps that each U-Net hands on to the next."""
-    start: int = 8
+    start: int = 10
     """Conjugate gradients of the SENSE image that it starts from."""
-    gradients: int = 2
+    gradients: int = 3
     """Conjugate gradients after each U-Net."""
     consistency: bool = True
     """Look at the data after the start."""
