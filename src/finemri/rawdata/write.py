@@ -149,7 +149,7 @@ def _png(image: Images) -> bytes:
 def _montage(magnitude: Float32[np.ndarray, "slice i j"]) -> Float32[np.ndarray, "rows columns"]:
     """Slices row by row in a grid as square as can be; places without a slice are black."""
     slices, i, j = magnitude.shape
-    across = math.ceil(math.sqrt(slices * i / j))
+    across = min(slices, math.ceil(math.sqrt(slices * i / j)))
     down = math.ceil(slices / across)
     grid = np.zeros((down * across, i, j), np.float32)
     grid[:slices] = magnitude
