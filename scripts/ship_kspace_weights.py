@@ -68,8 +68,8 @@ def card(name: str, coils: str, facts: dict[str, object], header: dict[str, obje
 
 CARD = """# {name}
 
-Reconstruction of undersampled k-space of heads, {coils}: a cascade of {steps} small U-Nets ({features} maps) and conjugate
-gradients towards the data. Trained for fidelity alone (mean absolute error), without a critic.
+Reconstruction of undersampled k-space of heads, {coils}: a cascade of {steps} small U-Nets ({features} maps) and
+conjugate gradients towards the data. Trained for fidelity alone (mean absolute error), without a critic.
 
 - **Recipe**: `{recipe}` (kind Unrolled), {rounds} rounds of {batch} slices
 - **Parameters**: {parameters:,}
@@ -78,12 +78,13 @@ gradients towards the data. Trained for fidelity alone (mean absolute error), wi
 
 ## Trained on
 
-- Two T1w heads, one of the studyforrest project (PDDL, public domain) and one under the MIT licence, sliced along every axis
+- Two T1w heads, one of the studyforrest project (PDDL, public domain) and one under the MIT licence, sliced along
+  every axis
 - Label maps of 18 people, SynthSeg (Apache-2.0): every slice with a contrast of its own, half of them T1-like; two more
   people were watched in validation
 
-All k-space was simulated: smooth random phase, {receivers} simulated coils, complex noise of up to {noise:g} of the brightest
-tissue, masks {patterns} at {accelerations}×, a fresh one for each slice. No measured k-space was trained on.
+All k-space was simulated: smooth random phase, {receivers} simulated coils, complex noise of up to {noise:g} of the
+brightest tissue, masks {patterns} at {accelerations}×, a fresh one for each slice. No measured k-space was trained on.
 
 Retrain, then ship:
 
@@ -99,9 +100,9 @@ On real k-space that was fully sampled and then undersampled (`python benchmarks
 
 ## Limits
 
-No pathology, no contrast agent, no other body part was ever seen. Detail beyond what was measured is a guess from anatomy in
-general, not evidence about this patient: not for diagnosis. Motion, blurring by T2 decay and non-Cartesian trajectories are not
-what it was trained for.
+No pathology, no contrast agent, no other body part was ever seen. Detail beyond what was measured is a guess from
+anatomy in general, not evidence about this patient: not for diagnosis. Motion, blurring by T2 decay and non-Cartesian
+trajectories are not what it was trained for.
 """
 
 if __name__ == "__main__":

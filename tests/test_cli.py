@@ -22,16 +22,19 @@ def parsed(monkeypatch: pytest.MonkeyPatch, verb: type, *words: str) -> Any:
     return seen[0]
 
 
-def test_help_names_every_verb_and_loads_no_torch() -> None:
+def test_help_of_every_verb_is_there_and_loads_no_torch() -> None:
+    verbs = ("enhance", "reconstruct", "train", "sweep", "evaluate", "inspect", "recipes", "fetch", "demo")
     code = (
         "import sys; from finemri.cli import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "print('LOADED', *sorted({'torch', 'numpy', 'scipy', 'pydicom', 'lightning_fabric'} & sys.modules.keys()))"
+        f"for words in [[], *[[verb] for verb in {verbs}]]:\n"
+        "    try: main([*words, '--help'])\n"
+        "    except SystemExit as stop: assert stop.code == 0, words\n"
+        "slow = {'torch', 'numpy', 'scipy', 'pydicom', 'h5py', 'lightning_fabric'}\n"
+        "print('LOADED', *sorted(slow & sys.modules.keys()))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.splitlines()[-1] == "LOADED"
-    assert all(verb in said for verb in ("enhance", "train", "evaluate", "inspect", "recipes", "demo"))
+    assert all(f"usage: finemri {verb}" in said for verb in verbs)
 
 
 @pytest.mark.parametrize(
@@ -163,3 +166,24 @@ def test_recipes_print_both_shelves(capsys: pytest.CaptureFixture[str]) -> None:
     table = capsys.readouterr().out
     assert all(name in table for name in methods)
     assert "529,377" in table
+    jobs = {line.split()[0]: line.split()[2] for line in table.splitlines()}
+    assert {n: jobs[n] for n in ("NAME", "spline", "zero-filled", "kspace-wgan-gp", "segmenter")} == {
+        "NAME": "JOB", "spline": "super-resolve", "zero-filled": "reconstruct", "kspace-wgan-gp": "reconstruct",
+        "segmenter": "segment",
+    }  # fmt: skip
+
+
+def test_inspect_hands_on_how_to_read_k_space(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    samples = (rng.normal(size=(30, 20, 3)) + 1j * rng.normal(size=(30, 20, 3))).astype(np.complex64)
+    np.savez(tmp_path / "scan.npz", first=samples, second=samples[..., 0])
+    words = ["inspect", str(tmp_path / "scan.npz"), "--dataset", "first", "--axes", "j,i,coil", "--domain", "image"]
+    assert cli.main(words) == 0
+    said = capsys.readouterr().out
+    assert "20 × 30" in said
+    assert "j, i, coil (as named)" in said
+    assert "--axes j,i,coil --dataset first --domain image" in said
+    assert cli.main(words[:2]) == 2
+    assert "dataset" in capsys.readouterr().err

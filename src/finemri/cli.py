@@ -263,7 +263,7 @@ class Evaluate:
     """Size of the fully sampled centre: share of the lines (1D), radius over the half-width (2D). Default: as
     published."""
     one_mask: bool = False
-    """The same mask for every slice, drawn from the seed; else one for each."""
+    """The same mask for every slice, that of trainings with one mask; else one for each, drawn from the seed."""
     coils: int = 1
     """Receive coils that are simulated where the cohort holds images."""
     phase: bool = False

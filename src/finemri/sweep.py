@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +10,12 @@ from finemri.cohorts.cohort import Cohort
 from finemri.cohorts.layouts import find_cohort
 from finemri.cohorts.split import Split, split
 from finemri.evaluate import evaluate_reconstruction
+from finemri.evaluate.scans import label_of
 from finemri.landing import landing_file
 from finemri.recipes import Recipe
 from finemri.recipes.scanning import Scanning
 from finemri.refusal import Refusal
+from finemri.shelf import find_reconstructor
 from finemri.train import train
 
 MEASURES = ("psnr", "ssim-slices", "snr")
@@ -36,12 +38,14 @@ def sweep(
 
     Everybody outside the exam is measured; the budget says whose true images are known (nested: 3 ⊂ 6 ⊂ 17). Leaves
     ``split.json``, a folder a training, ``exam/measures.csv``, ``budget.csv`` and ``budget.png``, whose path it
-    returns. Run again, it goes on where it stopped. Raises Refusal for a recipe that does not know label budgets and
-    for budgets beyond the cohort.
+    returns. Run again, it goes on where it stopped; budgets and seeds may be added. Raises Refusal for a recipe that
+    does not know label budgets or has several patterns, accelerations or matrices, and for budgets beyond the cohort.
     """
     scanning = getattr(recipe, "scanning", None)
     if not isinstance(scanning, Scanning) or len(scanning.patterns) * len(scanning.accelerations) != 1:
         raise Refusal("A sweep needs a recipe that reconstructs, with one pattern and one acceleration.")
+    if len(scanning.matrices) > 1:
+        raise Refusal("A sweep judges all at one matrix; give the recipe one of its matrices, or none.")
     everybody = find_cohort(cohort)
     into.mkdir(parents=True, exist_ok=True)
     dealt = _split(everybody, exam, into / "split.json")
@@ -69,6 +73,7 @@ def sweep(
         sampling=sampling,
         into=into / "exam",
         axis=0 if scanning.axis == "any" else int(scanning.axis),  # type: ignore[arg-type]
+        matrix=scanning.matrices[0] if scanning.matrices else None,
         slices=slices,
         coils=scanning.coils[1],
         phase=scanning.phase,
@@ -76,7 +81,7 @@ def sweep(
         device=device,
         seed=seeds[0],
     )
-    return draw_budget(table, list(weights.values()), into)
+    return draw_budget(table, {_label(path): trained for path, trained in weights.items()}, into)
 
 
 def _split(cohort: Cohort, exam: int, path: Path) -> Split:
@@ -104,10 +109,16 @@ def _described(cohort: Cohort, folder: Path) -> Path:
     return folder
 
 
-def draw_budget(table: Path, trained: Sequence[tuple[int, int]], into: Path) -> Path:
+def _label(weights: Path) -> str:
+    """The name of these weights in the exam's table."""
+    method = find_reconstructor(str(weights))
+    return label_of(str(weights), method.name, method.digest)
+
+
+def draw_budget(table: Path, trained: Mapping[str, tuple[int, int]], into: Path) -> Path:
     """``budget.csv`` and ``budget.png``: mean over people of each measure against the number of people with labels.
 
-    ``trained``: budget and seed of each method of the table, in its order, after the zero-filled image.
+    ``trained``: budget and seed of the table's methods that are to be drawn, beside the zero-filled image.
     """
     import matplotlib as mpl
 
@@ -117,17 +128,15 @@ def draw_budget(table: Path, trained: Sequence[tuple[int, int]], into: Path) -> 
     from finemri.measures.tidy import read_rows
 
     rows = [row for row in read_rows(table) if row.measure in MEASURES and row.contract.mask == "head"]
-    methods = [name for name in dict.fromkeys(row.method for row in rows) if name not in ("zero-filled", "truth")]
-    runs = dict(zip(methods, trained, strict=True))
     figure, axes = plt.subplots(1, len(MEASURES), figsize=(4 * len(MEASURES), 3.4), layout="constrained")
     lines = [["labelled people", "seed", "measure", "mean over people"]]
     for axis, measure in zip(axes, MEASURES, strict=True):
         means = {
             method: sum(values) / len(values)
-            for method in ("zero-filled", *methods)
+            for method in ("zero-filled", *trained)
             if (values := [row.value for row in rows if row.method == method and row.measure == measure])
         }
-        points = [(*runs[method], means[method]) for method in methods]
+        points = [(*run, means[method]) for method, run in trained.items()]
         lines += [[str(budget), str(seed), measure, repr(value)] for budget, seed, value in points]
         axis.plot([b for b, _, _ in points], [v for _, _, v in points], "o", color="tab:blue", alpha=0.6)
         budgets = sorted({b for b, _, _ in points})

@@ -1,10 +1,11 @@
 """The verb train: a recipe and cohorts become weights."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finemri.recipes import RECIPES, Recipe, describe
+from finemri.recipes import RECIPES, Recipe, Scanning, describe
 from finemri.refusal import Refusal
 
 FEWEST = 10
@@ -13,6 +14,7 @@ FEWEST = 10
 WATCHED = {
     "super-resolve": (("coarse",), "fine"),
     "reconstruct": (("kspace", "mask", "sensitivities"), "image"),
+    "segment": (("magnitude",), "labels"),
 }
 """Job -> what the generator gets, and what it should come to, by the keys of an example."""
 
@@ -57,7 +59,8 @@ def train(
     if not found:
         raise Refusal("A training needs at least one cohort; give its folder with --cohort.")
     shares = [1.0] * len(found) if shares is None else list(shares)
-    learning, watching = _split(found, held_out, seed, into)
+    learning, held = _split(found, held_out, seed, into)
+    examined, watching = _as_watched(recipe, held)
     fabric = Fabric(accelerator=device, devices=devices if device != "cpu" else 1, precision=precision)  # type: ignore[arg-type]
     fabric.launch()
     fabric.seed_everything(seed, verbose=False)
@@ -79,7 +82,7 @@ def train(
         seed=seed,
         workers=workers,
         every=checkpoint_every,
-        validate=_validation(recipe, watching, seed) if watching else None,
+        validate=_validation(examined, watching, seed) if watching and recipe.job in WATCHED else None,
     )
 
 
@@ -89,7 +92,7 @@ def _name(recipe: Recipe) -> str:
 
 
 def _split(cohorts: "Sequence[Cohort]", held_out: float, seed: int, into: Path) -> "tuple[list[Cohort], list[Cohort]]":
-    """Each cohort without the people held out, and the people held out; written down once and kept by every resume."""
+    """Each cohort without the people held out, and the people held out, nobody maybe; written down once and kept by every resume."""
     from finemri.cohorts.split import Split, split
 
     into.mkdir(parents=True, exist_ok=True)
@@ -104,27 +107,45 @@ def _split(cohorts: "Sequence[Cohort]", held_out: float, seed: int, into: Path) 
             dealt.save(path)
         train, validation, _ = dealt.of(cohort)
         learning.append(train)
-        if len(validation):
-            watching.append(validation)
+        watching.append(validation)
     return learning, watching
+
+
+def _as_watched(recipe: Recipe, held: "Sequence[Cohort]") -> "tuple[Recipe, list[Cohort]]":
+    """The recipe with the own true image of everybody held out, whatever it learns from; and whom it is for."""
+    scanning = getattr(recipe, "scanning", None)
+    lender = 0
+    if isinstance(scanning, Scanning):
+        lender = scanning.labels_from
+        told = replace(scanning, labels=0, unpaired=False, labels_from=0)
+        recipe = replace(recipe, scanning=told)  # type: ignore[type-var]
+    return recipe, [cohort for n, cohort in enumerate(held, start=1) if len(cohort) and n != lender]
 
 
 def _validation(
     recipe: Recipe, cohorts: "Sequence[Cohort]", seed: int, count: int = 16
 ) -> "Callable[[nn.Module], dict[str, float]]":
-    """PSNR over the same few examples of the people held out, peak 1 in normalised units."""
+    """PSNR, peak 1, and L1 over the same few examples of the people held out, in normalised units."""
     import torch
+
+    from finemri.losses.fidelity import mean_absolute
 
     examples = recipe.examples(cohorts, [1.0] * len(cohorts), seed + 1)
     batch = [examples[n] for n in range(count)]
     inputs, target = WATCHED[recipe.job]
+    segments = recipe.job == "segment"
 
     def validate(generator: "nn.Module") -> dict[str, float]:
         device = next(generator.parameters()).device
-        errors = []
+        errors, distances = [], []
         for example in batch:  # one at a time: their matrices may differ
             made = generator(*(example[key][None].to(device) for key in inputs)).cpu()
-            errors.append((made - example[target][None]).abs().float().square().mean())
-        return {"psnr": float(-10 * torch.log10(torch.stack(errors)).mean())}
+            true = example[target][None]
+            errors.append((made - true).abs().float().square().mean())
+            distances.append(mean_absolute(made, true))
+        return {
+            "psnr": float(-10 * torch.log10(torch.stack(errors)).mean()),
+            "l1": float(torch.stack(distances).mean()),
+        }
 
     return validate

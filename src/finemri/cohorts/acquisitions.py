@@ -15,7 +15,7 @@ from finemri.cohorts.slices import SliceSource
 from finemri.physics.coils import simulate_sensitivities
 from finemri.physics.fourier import to_image, to_kspace
 from finemri.physics.phase import smooth_phase
-from finemri.physics.sampling import Sampling
+from finemri.physics.sampling import ONE_MASK, Sampling
 from finemri.refusal import Refusal
 from finemri.shapes import Magnitude, Sensitivities, Slice
 
@@ -59,7 +59,7 @@ class Acquisitions:
     labelled: bool = False
     """Hand on the label maps of the slices, which then keep their matrix."""
     one_mask: bool = False
-    """The same mask throughout, as in the published trainings, instead of a fresh one for each example."""
+    """The same mask throughout, as in the published trainings, whatever the seed; else a fresh one for each example."""
     truths: SliceSource | None = None
     """Unpaired: the image is a slice drawn from here, whoever was measured, as its own scan would give it."""
 
@@ -110,7 +110,7 @@ class Acquisitions:
         if self.phase and not np.iscomplexobj(image):
             image = image * np.exp(1j * smooth_phase(image.shape, rng))
         image = np.ascontiguousarray(image, dtype=np.complex64)
-        mask_seed = self.seed if self.one_mask else int(rng.integers(2**31))
+        mask_seed = ONE_MASK if self.one_mask else int(rng.integers(2**31))
         mask = torch.from_numpy(sampling.draw(image.shape, mask_seed))
         scan = measure(image, simulate_sensitivities(image.shape, coils, rng), float(rng.uniform(*self.noise)), rng)
         maps = scan.sensitivities

@@ -50,7 +50,7 @@ def evaluate_reconstruction(
     asked) or of fully sampled k-space (``domain`` as in open_raw) lose all samples that ``sampling`` leaves out:
     k = m · (F S x + n), for all methods the same k. ``noise``: σ of n as a share of the brightest tissue. ``slices``:
     so many of each scan, evenly spread; None: all that show something. The mask of a slice is drawn from ``seed``,
-    subject and slice; with ``one_mask`` from ``seed`` alone.
+    subject and slice; with ``one_mask`` it is that of every training that had one mask too.
 
     Magnitudes are judged slice by slice, L the maximum of the true slice, or for ``peak`` "scan" of all those judged; a
     scan's number is the mean over them. ``segmenter``: weights whose job is to segment; adds Dice and SIS of every

@@ -19,7 +19,7 @@ from finemri.measures.segmentation import Labels, interpretability, mean_dice
 from finemri.measures.tidy import Row
 from finemri.physics.coils import estimate_sensitivities
 from finemri.physics.kspace import KSpace
-from finemri.physics.sampling import Sampling
+from finemri.physics.sampling import ONE_MASK, Sampling
 from finemri.rawdata.reconstructor import Reconstructor
 from finemri.refusal import Refusal
 from finemri.shapes import Magnitude, Sampled, Slice
@@ -86,8 +86,8 @@ class Study:
 
     def mask(self, shape: tuple[int, int], subject: str, n: int) -> Sampled:
         """Of this slice the same, whichever slices are judged and by whom."""
-        seed = self.scanner.seed
-        return self.sampling.draw(shape, seed if self.one_mask else chance(seed, subject, n, "mask"))
+        seed = ONE_MASK if self.one_mask else chance(self.scanner.seed, subject, n, "mask")
+        return self.sampling.draw(shape, seed)
 
 
 @dataclass(frozen=True, eq=False)

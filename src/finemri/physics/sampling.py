@@ -22,6 +22,8 @@ ACS: dict[Pattern, float] = {
     "poisson-2d": 0.1,
 }
 """Fully sampled centre: share of the lines (1D), radius over the half-width (2D). As published, where it was."""
+ONE_MASK = 0
+"""Seed of the mask where there is one for all: trainings of other seeds, and their exam, then share it."""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ class DAGAN:
     """Brightest magnitude that the network can make, brightest tissue 1."""
     critic_size: tuple[int, int] = (0, 0)
     """Matrix that the critic's dense head is made for; 0 0: average over all places instead, any size."""
+    critic_features: int = 64
+    """Maps of the critic's first layer; the widest has 32 times as many."""
 
     adversarial: float = 1.0
     """Weight of the adversarial loss."""
@@ -76,8 +78,8 @@ class DAGAN:
     """Largest gradient norm; none: unclipped."""
 
     def __post_init__(self) -> None:
-        if min(self.rounds, self.batch, self.levels) < 1 or self.halve_every < 0:
-            raise Refusal("rounds, batch and levels are at least 1, halve_every at least 0.")
+        if min(self.rounds, self.batch, self.levels, self.critic_features) < 1 or self.halve_every < 0:
+            raise Refusal("rounds, batch, levels and critic_features are at least 1, halve_every at least 0.")
         if min(self.adversarial, self.error, self.perceptual, self.spectrum) < 0:
             raise Refusal("Weights of losses are at least 0.")
         if self.scanning.unpaired:
@@ -93,7 +95,9 @@ class DAGAN:
         """A fresh critic of magnitudes."""
         from finemri.networks.dagan import DAGANCritic
 
-        return DAGANCritic(self.critic_size, "dense") if min(self.critic_size) > 0 else DAGANCritic(head="pool")
+        if min(self.critic_size) > 0:
+            return DAGANCritic(self.critic_size, "dense", features=self.critic_features)
+        return DAGANCritic(head="pool", features=self.critic_features)
 
     def networks(self) -> "Mapping[str, nn.Module]":
         """Generator and critic."""

@@ -55,8 +55,8 @@ class Refined:
     mse: float = 0.0
     """Weight of the mean squared error in the second stage; 1 makes sense for ``joint``."""
     balance: bool = True
-    """Divide each of those losses (but mse) by what it is on the first batch, as the paper says. The published code has
-    constants instead: balance off with 0.5, 1, 10 and 2."""
+    """Divide each of those losses by what it is on the first batch, as the paper says. The published code has constants
+    instead, measured with its own VGG: balance off with 0.5, 1, 10 and 2."""
     vgg: str = ""
     """Safetensors file of VGG19 (or VGG16) with torchvision's key names."""
     vgg_layer: str = "relu5_4"
@@ -116,7 +116,7 @@ class Refined:
         backbone = RecNet(residual=self.residual) if self.backbone == "recnet" else Cascade()
         if not self.refinement_rounds:
             return backbone
-        return Refiner(backbone, self.gate, self.scaled_input, magnitude=self.magnitude)
+        return Refiner(backbone, 0.0, self.scaled_input, magnitude=self.magnitude)  # opened when V begins to learn
 
     def critic(self) -> "nn.Module":
         """A fresh critic of magnitudes."""
@@ -204,6 +204,7 @@ class Refined:
 
         assert isinstance(generator, Refiner)
         generator.teach("both" if self.joint else "refinement")
+        generator.gate.data.fill_(self.gate)
         rounds = self.refinement_rounds
         real = (self.real_label, self.real_label)
         return Adversarial(
@@ -218,7 +219,7 @@ class Refined:
             seen=magnitude,
             matching=(self.matching, feature_matching),
             penalties={"penalty": (self.penalty, _mean_correction)},
-            balance=Balance(("adversarial", "matching", "perceptual", "penalty")) if self.balance else None,
+            balance=Balance(("adversarial", "matching", "mse", "perceptual", "penalty")) if self.balance else None,
         )
 
     def _losses(self, device: "torch.device") -> "Losses":
