@@ -1,6 +1,7 @@
 """The verb sweep: the same training with the labels of fewer and fewer people, and what that costs."""
 
 import csv
+import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -46,6 +47,8 @@ def sweep(
         raise Refusal("A sweep needs a recipe that reconstructs, with one pattern and one acceleration.")
     if len(scanning.matrices) > 1:
         raise Refusal("A sweep judges all at one matrix; give the recipe one of its matrices, or none.")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise Refusal("The figure of a sweep needs matplotlib, which is not installed: pip install 'finemri[demo]'.")
     everybody = find_cohort(cohort)
     into.mkdir(parents=True, exist_ok=True)
     dealt = _split(everybody, exam, into / "split.json")

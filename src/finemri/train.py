@@ -14,7 +14,6 @@ FEWEST = 10
 WATCHED = {
     "super-resolve": (("coarse",), "fine"),
     "reconstruct": (("kspace", "mask", "sensitivities"), "image"),
-    "segment": (("magnitude",), "labels"),
 }
 """Job -> what the generator gets, and what it should come to, by the keys of an example."""
 
@@ -92,7 +91,7 @@ def _name(recipe: Recipe) -> str:
 
 
 def _split(cohorts: "Sequence[Cohort]", held_out: float, seed: int, into: Path) -> "tuple[list[Cohort], list[Cohort]]":
-    """Each cohort without the people held out, and the people held out, nobody maybe; written down once and kept by every resume."""
+    """Each cohort without the people held out, and those, nobody maybe; written down once and kept by every resume."""
     from finemri.cohorts.split import Split, split
 
     into.mkdir(parents=True, exist_ok=True)
@@ -133,7 +132,6 @@ def _validation(
     examples = recipe.examples(cohorts, [1.0] * len(cohorts), seed + 1)
     batch = [examples[n] for n in range(count)]
     inputs, target = WATCHED[recipe.job]
-    segments = recipe.job == "segment"
 
     def validate(generator: "nn.Module") -> dict[str, float]:
         device = next(generator.parameters()).device

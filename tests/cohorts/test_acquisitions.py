@@ -156,6 +156,7 @@ def test_one_mask_is_one_mask() -> None:
     many = Acquisitions(ALL, [HALF], 0, turn=False)
     one = replace(many, one_mask=True)
     assert torch.equal(one[0]["mask"], one[1]["mask"])
+    assert torch.equal(one[0]["mask"], replace(one, seed=1)[0]["mask"])  # whatever the seed: the exam has it too
     assert not torch.equal(many[0]["mask"], many[1]["mask"])
 
 

@@ -141,6 +141,7 @@ def test_every_method_gets_the_same_and_another_seed_another_mask(tmp_path: Path
         assert first.sensitivities is not None
     assert (one[0].mask != one[1].mask).any()
     run(scans, tmp_path / "d", ("cheat",), one_mask=True)
+    run(scans, tmp_path / "e", ("cheat",), one_mask=True, seed=1)
     fixed = [scan.mask for scan in cheat.scans[9:]]
     np.testing.assert_array_equal(fixed[0], SAMPLING.draw(SHAPE[:2], 0))
     assert all((mask == fixed[0]).all() for mask in fixed)

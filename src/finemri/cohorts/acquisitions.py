@@ -14,7 +14,7 @@ from torch import Tensor
 from finemri.cohorts.slices import SliceSource
 from finemri.physics.coils import simulate_sensitivities
 from finemri.physics.fourier import to_image, to_kspace
-from finemri.physics.phase import smooth_phase
+from finemri.physics.phase import receive_field, smooth_phase
 from finemri.physics.sampling import ONE_MASK, Sampling
 from finemri.refusal import Refusal
 from finemri.shapes import Magnitude, Sensitivities, Slice
@@ -46,6 +46,8 @@ class Acquisitions:
     """Give real-valued images a smooth phase; complex ones keep theirs."""
     estimated: float = 0.0
     """In this share of examples the sensitivities are not the true ones but estimated from the scan's own centre."""
+    shaded: float = 0.0
+    """In this share of the examples the image is brighter towards the coils, as uncorrected scans are."""
     turn: bool = True
     """Turn and mirror the slices at random."""
     batch: int = 1
@@ -107,7 +109,9 @@ class Acquisitions:
                 image, labels = image.T, None if labels is None else labels.T
         if matrix is not None:
             image = fit(image, matrix, float(rng.uniform(*self.zoom)), rng)
-        if self.phase and not np.iscomplexobj(image):
+        if self.shaded and rng.random() < self.shaded:
+            image = image * receive_field(image.shape, rng)
+        if self.phase and not np.iscomplexobj(drawn.image):
             image = image * np.exp(1j * smooth_phase(image.shape, rng))
         image = np.ascontiguousarray(image, dtype=np.complex64)
         mask_seed = ONE_MASK if self.one_mask else int(rng.integers(2**31))

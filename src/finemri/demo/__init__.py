@@ -1,4 +1,4 @@
-"""demo: make a real anatomy coarse, bring it back, and look. Nothing is downloaded: nilearn brings the anatomy."""
+"""demo: spoil a real anatomy, bring it back, and look. Nothing is downloaded: nilearn brings the anatomy."""
 
 import importlib.metadata
 import importlib.util
@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from finemri.demo.kspace import demo_kspace
 from finemri.demo.picture import Slice, draw
 from finemri.enhance import enhance
 from finemri.measures.fidelity import gradient_energy, hfen, psnr, ssim
@@ -46,7 +47,7 @@ class Row:
 def demo(into: Path, *, device: str = "auto", force: bool = False, truth: Volume | None = None) -> list[Row]:
     """Degrade, enhance, measure, draw.
 
-    Writes truth.nii.gz, coarse.nii.gz, fine-spline|faithful|sharp.nii.gz and demo.png.
+    Writes truth.nii.gz, coarse.nii.gz, fine-spline|faithful|sharp.nii.gz and demo.png; then what ``demo_kspace`` does.
     The anatomy is nilearn's 1 mm MNI template unless another ``truth`` is given. Raises Refusal without the demo extra.
     """
     for package in ("nilearn", "matplotlib"):
@@ -66,7 +67,9 @@ def demo(into: Path, *, device: str = "auto", force: bool = False, truth: Volume
     console = Console()
     console.print(_table(rows))
     console.print(f"Look at [bold]{into / 'demo.png'}[/]; the volumes are beside it.")
+    demo_kspace(truth, into, device=device, force=force)
     console.print("Now a scan of your own: [bold]finemri enhance SCAN.nii.gz -o FINE.nii.gz[/]")
+    console.print("Or k-space of your own: [bold]finemri reconstruct SCAN.h5 -o IMAGE.nii.gz[/]")
     return rows
 
 

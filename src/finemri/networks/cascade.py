@@ -6,6 +6,7 @@ from torch import nn
 from finemri.networks.channels import to_channels, to_complex
 from finemri.networks.unet2d import UNet2D
 from finemri.physics.consistency import SenseOperator
+from finemri.physics.phase import coarse_phase
 from finemri.shapes import ComplexImages, Measured, Where
 
 
@@ -13,10 +14,11 @@ class Cascade(nn.Module):
     """z_t = x_t + U_t(x_t, g_t, x_0, h_t), x_{t+1} = CG(z_t): U-Nets and conjugate gradients towards the data in turn.
 
     k-space (b, coil, i, j) -> image (b, i, j). g_t = Aᴴ(A x_t − k) is what the data say against x_t; x_0 is SENSE by
-    ``start`` conjugate gradients from Aᴴ k, and CG a few of them on ‖A x − k‖² + μ_t ‖x − z_t‖² from z_t, μ_t learnt.
-    After the variational network (Hammernik et al., 2018; Sriram et al., 2020) and MoDL (Aggarwal et al., 2019), in the
-    image domain of the coils' combination, so that any number of coils will do: of coils the network knows the
-    gradient alone. U_t hands ``memory`` maps h on to U_{t+1}. Transforms stay in single precision under autocast.
+    ``start`` conjugate gradients from Aᴴ k, and CG ``gradients`` of them on ‖A x − k‖² + μ_t ‖x − z_t‖² from z_t, μ_t
+    learnt, and ``finish`` after the last U-Net. All in the coarse phase of the data, so that x is nearly real. After
+    the variational network (Hammernik et al., 2018; Sriram et al., 2020) and MoDL (Aggarwal et al., 2019), in the image
+    domain of the coils' combination, so that any number of coils will do: of coils the network knows the gradient
+    alone. U_t hands ``memory`` maps h on to U_{t+1}. Transforms stay in single precision under autocast.
     ``consistency`` off leaves the data out after x_0.
     """
 
@@ -28,22 +30,26 @@ class Cascade(nn.Module):
         memory: int = 4,
         start: int = 10,
         gradients: int = 3,
+        finish: int = 8,
         *,
         consistency: bool = True,
     ) -> None:
         super().__init__()
-        self.memory, self.start, self.gradients, self.consistency = memory, start, gradients, consistency
+        self.memory, self.start, self.gradients, self.finish = memory, start, gradients, finish
+        self.consistency = consistency
         self.networks = nn.ModuleList(UNet2D(6 + memory, 2 + memory, features, depth) for _ in range(steps))
         self.damping = nn.Parameter(torch.full((steps,), -4.6))
 
     def forward(self, kspace: Measured, mask: Where, sensitivities: Measured) -> ComplexImages:
-        sense = SenseOperator(mask, sensitivities)
         with torch.autocast(kspace.device.type, enabled=False), torch.no_grad():
+            turn = coarse_phase(kspace, sensitivities)
+            sense = SenseOperator(mask, sensitivities * turn.unsqueeze(1))
             measured = sense.adjoint(kspace)
             x = sense.solve(measured, measured, self.start)
             first = to_channels(x)
         kept = first.new_zeros(len(x), self.memory, *x.shape[-2:])
-        for network, damping in zip(self.networks, self.damping.exp(), strict=True):
+        gradients = [self.gradients] * (len(self.networks) - 1) + [self.finish]
+        for network, damping, steps in zip(self.networks, self.damping.exp(), gradients, strict=True):
             with torch.autocast(kspace.device.type, enabled=False):
                 gradient = sense.normal(x) - measured if self.consistency else torch.zeros_like(x)
                 seen = torch.cat([to_channels(x), to_channels(gradient), first, kept], dim=1)
@@ -52,5 +58,5 @@ class Cascade(nn.Module):
             x = x + to_complex(made[:, :2])
             if self.consistency:
                 with torch.autocast(kspace.device.type, enabled=False):
-                    x = sense.solve(measured + damping * x, x, self.gradients, damping)
-        return x
+                    x = sense.solve(measured + damping * x, x, steps, damping)
+        return x * turn

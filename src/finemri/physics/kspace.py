@@ -9,7 +9,7 @@ from finemri.refusal import Refusal
 from finemri.shapes import Samples
 
 GivenMask = Bool[np.ndarray, "mi mj"]
-GivenMaps = Complex64[np.ndarray, "map mi mj"]
+GivenMaps = Complex64[np.ndarray, "map si sj"]
 """Axis names of their own: whether they fit the samples is checked with a sentence."""
 
 

@@ -85,6 +85,7 @@ _HEADS = Scanning(
     coils=(4, 12),
     estimated=0.4,
     noise=(0.0, 0.01),
+    shaded=0.5,
     axis="any",
     matrices=((192, 160), (128, 160), (160, 160), (128, 128), (208, 176), (144, 144), (176, 144)),
     zoom=(0.95, 1.25),
@@ -120,7 +121,7 @@ RECIPES: dict[str, Recipe] = {
     "cascade-refined": replace(_REFINED, backbone="cascade", scanning=_HEADS, magnitude=True, batch=4),
     "dagan": DAGAN(),
     "segmenter": Segmenter(),
-    "kspace-multicoil": Unrolled(scanning=_HEADS, fidelity_rounds=4_200),
+    "kspace-multicoil": Unrolled(scanning=_HEADS, fidelity_rounds=3_200),
     "kspace-singlecoil": Unrolled(scanning=replace(_HEADS, coils=(1, 1), estimated=0.0), fidelity_rounds=3_000),
 }
 

@@ -38,6 +38,8 @@ class Scanning:
     """Lowest and highest σ of the noise of a sample, relative to the brightest tissue."""
     phase: bool = True
     """Give real-valued images a smooth random phase; else they stay real (paper 004)."""
+    shaded: float = 0.0
+    """Share of slices that are brighter towards the coils, as uncorrected scans are."""
     turn: bool = True
     """Turn and mirror slices at random."""
     axis: Literal["0", "1", "2", "any"] = "2"
@@ -105,6 +107,7 @@ class Scanning:
                 noise=self.noise,
                 phase=self.phase,
                 estimated=self.estimated,
+                shaded=self.shaded,
                 turn=self.turn,
                 batch=batch,
                 matrices=self.matrices or None,

@@ -39,6 +39,8 @@ class Unrolled:
     """Conjugate gradients of the SENSE image that it starts from."""
     gradients: int = 3
     """Conjugate gradients after each U-Net."""
+    finish: int = 8
+    """Conjugate gradients after the last one."""
     consistency: bool = True
     """Look at the data after the start."""
 
@@ -77,10 +79,10 @@ class Unrolled:
     def __post_init__(self) -> None:
         if min(self.fidelity_rounds, self.adversarial_rounds) < 0 or not self.fidelity_rounds + self.adversarial_rounds:
             raise Refusal("A training needs rounds: set fidelity_rounds or adversarial_rounds above 0.")
-        if min(self.steps, self.features, self.depth, self.gradients, self.batch, self.critic_turns) < 1:
-            raise Refusal("steps, features, depth, gradients, batch and critic_turns are at least 1.")
-        if min(self.memory, self.start) < 0:
-            raise Refusal("memory and start are at least 0.")
+        if min(self.steps, self.features, self.depth, self.gradients, self.finish, self.batch) < 1:
+            raise Refusal("steps, features, depth, gradients, finish and batch are at least 1.")
+        if min(self.memory, self.start) < 0 or self.critic_turns < 1:
+            raise Refusal("memory and start are at least 0, critic_turns at least 1.")
         if min(self.l1, self.mse, self.adversarial) < 0:
             raise Refusal("Weights of losses are at least 0.")
         if self.l1 + self.mse == 0 and (self.fidelity_rounds or not self.adversarial):
@@ -99,6 +101,7 @@ class Unrolled:
             self.memory,
             self.start,
             self.gradients,
+            self.finish,
             consistency=self.consistency,
         )
 

@@ -1,0 +1,118 @@
+"""The shelf made so small that a few rounds take no time, and people to learn from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from torch import Tensor
+
+from finemri.cohorts.cohort import Cohort
+from finemri.cohorts.examples import Examples, VolumePatches
+from finemri.cohorts.layouts import find_cohort
+from finemri.recipes import DAGAN, RECIPES, KSpaceGAN, Recipe, Refined, Scanning, Segmenter, Unrolled, VolumeSRGAN
+from tests.cohorts import people
+
+MATRIX = (32, 24)
+
+
+def small(name: str, rounds: int = 2) -> Recipe:
+    """The recipe as it stands, its stages shorter, its networks and images smaller."""
+    recipe = RECIPES[name]
+
+    def some(planned: int) -> int:
+        return rounds if planned else 0
+
+    if isinstance(recipe, VolumeSRGAN):
+        return replace(
+            recipe,
+            patch=(6, 6, 6),
+            batch=2,
+            features=8,
+            blocks=1,
+            critic_features=2,
+            fidelity_rounds=some(recipe.fidelity_rounds),
+            adversarial_rounds=rounds,
+            zoom=(1.0, 1.0),
+            precision="fp32",
+        )
+    if isinstance(recipe, Segmenter):
+        return replace(recipe, features=4, scales=3, rounds=rounds, batch=2)
+    assert isinstance(recipe, KSpaceGAN | Refined | DAGAN | Unrolled)
+    patterns = {"poisson-2d": "density-2d"}
+    scanning = replace(
+        recipe.scanning,
+        patterns=tuple(patterns.get(pattern, pattern) for pattern in recipe.scanning.patterns),
+        accelerations=(2.0,),
+        matrices=(MATRIX,) if recipe.scanning.matrices else (),
+    )
+    kept: dict[str, Any] = {"scanning": scanning, "batch": 2}
+    if isinstance(recipe, KSpaceGAN):
+        own = {"l1_rounds": some(recipe.l1_rounds), "adversarial_rounds": some(recipe.adversarial_rounds)}
+        return replace(recipe, **own, grid=min(recipe.grid, 2), **kept)
+    if isinstance(recipe, DAGAN):
+        return replace(recipe, levels=3, critic_features=2, perceptual=0.0, rounds=rounds, **kept)
+    if isinstance(recipe, Refined):
+        own = {
+            "reconstructor_rounds": some(recipe.reconstructor_rounds),
+            "refinement_rounds": some(recipe.refinement_rounds),
+        }
+        return replace(recipe, **own, refinement_batch=2, perceptual=0.0, critic_maps=(4, 4), pool=3, **kept)
+    own = {"fidelity_rounds": some(recipe.fidelity_rounds), "adversarial_rounds": some(recipe.adversarial_rounds)}
+    return replace(recipe, **own, steps=2, features=8, depth=2, memory=2, start=2, **kept)
+
+
+def thin(patch: pytest.MonkeyPatch) -> None:
+    """Networks whose sizes are no settings, with few maps."""
+    patch.setattr("finemri.networks.dagan.DOWN", (4,) * 8)
+    patch.setattr("finemri.networks.dagan.UP", (4, 4, 8, 8, 8, 8, 8, 8))
+
+
+def cohort(folder: Path) -> Cohort:
+    """Three heads with their label maps."""
+    for seed in range(3):
+        voxels, labels = (make((*MATRIX, 6), seed=seed) for make in (people.brain, people.label_map))
+        people.save(folder / "imagesTr" / f"head_{seed}.nii.gz", voxels)
+        people.save(folder / "labelsTr" / f"head_{seed}.nii.gz", labels.astype(np.float32))
+    return find_cohort(folder)
+
+
+def examples(recipe: Recipe, heads: Cohort) -> Examples:
+    """Of the heads; of volumes, patches of something smooth."""
+    if not isinstance(recipe, VolumeSRGAN):
+        return recipe.examples([heads], [1.0], 0)
+    smooth = ndimage.gaussian_filter(np.random.default_rng(0).random((64, 64, 64)), 1.5).astype(np.float32)
+    return VolumePatches(
+        [100 * (smooth - smooth.min())],
+        degradations=recipe.degrade(),
+        patch=recipe.patch,
+        seed=0,
+        normaliser=recipe.normaliser,
+    )
+
+
+class Killed(BaseException):
+    """As a power cut: nothing in the training may answer to it."""
+
+
+@dataclass
+class Mortal:
+    """The same examples, until somebody pulls the plug."""
+
+    examples: Examples
+    left: int
+
+    def __getitem__(self, n: int) -> Mapping[str, Tensor]:
+        if self.left == 0:
+            raise Killed
+        self.left -= 1
+        return self.examples[n]
+
+
+def unpaired(recipe: KSpaceGAN) -> KSpaceGAN:
+    """Two people lend their images to everybody; pairs of theirs beforehand."""
+    assert isinstance(recipe.scanning, Scanning)
+    return replace(recipe, l1=0.0, l1_rounds=2, scanning=replace(recipe.scanning, unpaired=True, labels=2))
