@@ -141,6 +141,8 @@ class Train:
     """Processes that make patches."""
     checkpoint_every: int = 200
     """Rounds between two checkpoints."""
+    start: Path | None = None
+    """Weights to begin with, of a recipe with the same network: to go on learning on scans of your own."""
 
     def run(self) -> None:
         """Call the verb."""
@@ -159,6 +161,7 @@ class Train:
             threads=self.threads,
             workers=self.workers,
             checkpoint_every=self.checkpoint_every,
+            start=self.start,
         )
         print(f"Trained: {weights}")
         uses = {

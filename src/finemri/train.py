@@ -37,12 +37,15 @@ def train(
     threads: int | None = None,
     workers: int = 1,
     checkpoint_every: int = 200,
+    start: Path | None = None,
 ) -> Path:
     """Play the recipe's stages on patches of the cohorts; returns the last stage's weights. Run again, it resumes.
 
     ``held_out`` is the share of people, in each cohort of at least ten people, who are kept for validation: the split
     is by
     person and stored in ``into/split-1.json`` …. ``shares``: how often each cohort is drawn, equally unless told.
+    ``start``: weights that the generator begins with, of a recipe with the same network; their digest goes into the
+    header.
     Raises Refusal for cohorts, settings or a directory that do not fit; TrainingDiverged where a loss is not finite.
     """
     import torch
@@ -73,8 +76,11 @@ def train(
         "precision": precision,
         "people": [len(cohort) for cohort in learning],
     }
+    generator = recipe.generator()
+    if start is not None:
+        header["start_sha256"] = _begin_with(generator, start)
     return play(
-        recipe.stages(recipe.generator(), examples),
+        recipe.stages(generator, examples),
         fabric=fabric,
         directory=into,
         header=header,
@@ -88,6 +94,22 @@ def train(
 def _name(recipe: Recipe) -> str:
     """The shelf's name of these settings, or of the recipe's class where they are the user's own."""
     return next((name for name, known in RECIPES.items() if known == recipe), type(recipe).__name__)
+
+
+def _begin_with(generator: "nn.Module", path: Path) -> str:
+    """Load weights into the generator; their digest."""
+    import hashlib
+
+    from finemri.training.weights import load_weights
+
+    tensors, header = load_weights(path)
+    try:
+        generator.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise Refusal(
+            f"{path} holds weights of another network (recipe {header.get('recipe')}); start from those of this recipe."
+        ) from error
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _split(cohorts: "Sequence[Cohort]", held_out: float, seed: int, into: Path) -> "tuple[list[Cohort], list[Cohort]]":

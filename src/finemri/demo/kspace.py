@@ -9,7 +9,7 @@ from rich.table import Table
 
 from finemri.demo.picture import draw
 from finemri.landing import check_landing, landing_file
-from finemri.measures.fidelity import psnr, ssim_slices
+from finemri.measures.fidelity import psnr, ssim
 from finemri.measures.mask import head_mask
 from finemri.physics.coils import simulate_sensitivities
 from finemri.physics.fourier import to_kspace
@@ -41,7 +41,7 @@ def demo_kspace(truth: Volume, into: Path, *, device: str, force: bool) -> dict[
         reconstruct(into / "kspace.npy", output, method=method, device=device, force=force, progress=False)
         made[method] = np.abs(np.load(output)[0]).astype(np.float32)
         pair = made[method][:, :, None], image[:, :, None], head
-        found[method] = psnr(*pair), ssim_slices(*pair, axis=2)
+        found[method] = psnr(*pair), ssim(*pair, axis=2)
     draw(
         {name: np.ascontiguousarray(x[::-1, ::-1].T) for name, x in made.items()},
         {name: f"{p:.2f} dB   SSIM {s:.4f}" for name, (p, s) in found.items()},
