@@ -97,8 +97,8 @@ def _provenance(
         "weights_header": dict(method.header) or None,
         "settings": {
             "coils": scan.coils,
-            "compressed_to": coils,
-            "sensitivities": "none" if scan.coils == 1 else "given" if scan.sensitivities is not None else "ESPIRiT",
+            "compressed_to": coils if coils is not None and coils < scan.coils else None,
+            "sensitivities": _sensitivities(scan, method),
             "matrix": list(scan.shape),
             "sampled": round(float(sampled.mean()), 4),
         },
@@ -107,3 +107,10 @@ def _provenance(
         "seconds": round(seconds, 3),
         "warnings": list(scan.flags),
     }
+
+
+def _sensitivities(scan: RawScan, method: ReconstructionMethod) -> str:
+    """Where they came from."""
+    if scan.sensitivities is not None:
+        return "given"
+    return "ESPIRiT" if scan.coils > 1 and method.reconstructor.needs_sensitivities else "none"

@@ -161,27 +161,18 @@ def test_overfits_one_volume(kind: str, heads: Cohort) -> None:
     """A generator that cannot learn one patch by heart cannot learn."""
     recipe = small("volume-rrdb-x2")
     assert isinstance(recipe, VolumeSRGAN)
-    recipe = replace(recipe, generator_kind=kind, blocks=2)  # type: ignore[arg-type]
+    recipe = replace(recipe, generator_kind=kind)  # type: ignore[arg-type]
     example = examples(recipe, heads)[0]
-    assert _overfitted(recipe, (example["coarse"],), example["fine"], rounds=150) < 0.25
+    assert _overfitted(recipe, (example["coarse"],), example["fine"], rounds=40) < 0.4
 
 
-@pytest.mark.parametrize(
-    ("name", "left"),
-    [
-        ("kspace-lsgan-l1", 0.3),
-        ("recnet", 0.3),
-        ("recnet-joint", 0.3),
-        ("dagan", 0.6),
-        ("kspace-multicoil", 0.3),
-    ],
-)
-def test_overfits_one_slice(name: str, left: float, heads: Cohort) -> None:
+@pytest.mark.parametrize("name", ["kspace-lsgan-l1", "recnet", "recnet-joint", "dagan", "kspace-multicoil"])
+def test_overfits_one_slice(name: str, heads: Cohort) -> None:
     """DAGAN has no phase, and this head has one: it learns the magnitude."""
     recipe = small(name)
     e = examples(recipe, heads)[0]
     true = e["image"].abs().to(torch.complex64) if name == "dagan" else e["image"]
-    assert _overfitted(recipe, (e["kspace"], e["mask"], e["sensitivities"]), true, rounds=60) < left
+    assert _overfitted(recipe, (e["kspace"], e["mask"], e["sensitivities"]), true, rounds=40) < 0.5
 
 
 def test_overfits_one_label_map(heads: Cohort) -> None:
@@ -190,13 +181,13 @@ def test_overfits_one_label_map(heads: Cohort) -> None:
     torch.manual_seed(0)
     network = recipe.generator().train()
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
-    for _ in range(60):
+    for _ in range(40):
         loss = nn.functional.cross_entropy(network(example["magnitude"][None]), example["labels"][None])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     assert 0.1 < example["labels"].float().mean() < 0.9
-    assert loss < 0.1
+    assert loss < 0.2
 
 
 def _overfitted(recipe: Recipe, seen: tuple[Tensor, ...], true: Tensor, rounds: int) -> float:

@@ -42,9 +42,11 @@ class SenseOperator:
         """
         x, residual = start, right - self.normal(start) - damping * start
         direction, power = residual, _power(residual)
+        least = SOLVED**2 * _power(right)
         for _ in range(steps):
             image = self.normal(direction) + damping * direction
-            rate = power / (direction.conj() * image).real.sum((1, 2), keepdim=True).clamp(min=_TINY)
+            length = (direction.conj() * image).real.sum((1, 2), keepdim=True)
+            rate = torch.where(power > least, power / length.clamp(min=_TINY), 0)  # rounding errors are no direction
             x, residual = x + rate * direction, residual - rate * image
             left = _power(residual)
             direction, power = residual + left / power.clamp(min=_TINY) * direction, left
@@ -52,6 +54,8 @@ class SenseOperator:
 
 
 _TINY = 1e-20
+SOLVED = 1e-5
+"""A residual this small, relative to the right side, is as good as single precision gets."""
 
 
 def _power(image: ComplexImages) -> Tensor:
