@@ -159,6 +159,17 @@ def _cohort(path: Path, cohort: Cohort) -> Findings:
     if not scans:
         synthetic = "train a recipe on it, with synthetic contrasts drawn from the label maps"
         return Findings("A cohort of label maps", facts, (synthetic,), (train,))
+    if all(is_raw(image) for subject in cohort.subjects for image in subject.images[:1]):
+        recipe = next(name for name, known in RECIPES.items() if known.job == "reconstruct")
+        judge = "--methods zero-filled,l1-wavelet --sampling poisson-2d --into evaluation"
+        commands = (
+            f"finemri evaluate --cohort {_quoted(path)} {judge}",
+            f"finemri train {recipe} --cohort {_quoted(path)} --into runs/{recipe}",
+        )
+        learn = "train a recipe that reconstructs on it"
+        return Findings(
+            "A cohort of k-space", facts, ("judge reconstructions on it, if it is fully sampled", learn), commands
+        )
     evaluate = (
         f"finemri evaluate --cohort {_quoted(path)} --methods linear,spline --degradation kspace --into evaluation"
     )
@@ -172,12 +183,21 @@ def _weights(path: Path) -> Findings:
     recipe = revive(header)
     facts = {
         "recipe": str(header["recipe"]),
+        "job": recipe.job,
         "parameters": f"{sum(tensor.numel() for tensor in tensors.values()):,}",
         "after": recipe.paper,
         "made by finemri": str(header.get("finemri", "an unknown version")),
     }
-    command = f"finemri enhance SCAN.nii.gz -o FINE.nii.gz --weights {_quoted(path)}"
-    return Findings("Weights", facts, ("make scans finer with them",), (command,))
+    uses = {
+        "reconstruct": ("turn k-space into images with them", "finemri reconstruct SCAN.h5 -o IMAGE.nii.gz --method"),
+        "segment": (
+            "judge reconstructions by what they say is where",
+            "finemri evaluate --cohort DIR --methods zero-filled --sampling poisson-2d --into evaluation --segmenter",
+        ),
+    }
+    finer = ("make scans finer with them", "finemri enhance SCAN.nii.gz -o FINE.nii.gz --weights")
+    can, command = uses.get(recipe.job, finer)
+    return Findings("Weights", facts, (can,), (f"{command} {_quoted(path)}",))
 
 
 def _enhance(path: Path, output: Path, more: str = "") -> str:

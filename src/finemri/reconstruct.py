@@ -54,13 +54,9 @@ def reconstruct(
     device = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     chosen = find_reconstructor(method or default_reconstructor(scan.coils), device)
     numbers = slices or tuple(range(len(scan)))
-    told = track(
-        numbers,
-        description=chosen.name,
-        console=Console(stderr=True),
-        disable=not progress or len(numbers) == 1,
-        transient=True,
-    )
+    console = Console(stderr=True)
+    quiet = not progress or len(numbers) == 1 or not console.is_terminal
+    told = track(numbers, description=chosen.name, console=console, disable=quiet, transient=True)
     images = np.stack([reconstruct_slice(scan.slice(n), chosen, coils) for n in told])
     warnings = save_slice_image(
         images,

@@ -34,6 +34,7 @@ def sweep(
     precision: str = "bf16-mixed",
     device: str = "auto",
     threads: int | None = None,
+    workers: int = 1,
 ) -> Path:
     """Train ``recipe`` with the labels of ``budgets`` people × ``seeds``, measure all on ``exam`` people, and draw it.
 
@@ -67,6 +68,7 @@ def sweep(
                 device=device,
                 precision=precision,
                 threads=threads,
+                workers=workers,
             )
             weights[path] = (budget, seed)
     (sampling,) = scanning.samplings()

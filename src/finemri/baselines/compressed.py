@@ -1,6 +1,5 @@
 """Compressed sensing: the image whose wavelets, or edges, are few and that agrees with the samples; solved by sigpy."""
 
-import importlib
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
@@ -64,6 +63,8 @@ class CompressedSensing:
 
 def _sigpy() -> ModuleType:
     try:
-        return importlib.import_module("sigpy.mri.app")
+        import sigpy.mri.app
     except ImportError as error:
         raise Refusal("Compressed sensing needs sigpy: pip install 'finemri[classical]'.") from error
+    module: ModuleType = sigpy.mri.app
+    return module

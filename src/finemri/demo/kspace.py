@@ -66,7 +66,8 @@ def simulate(image: Magnitude) -> Samples:
     full = to_kspace(torch.from_numpy(maps * (image * np.exp(1j * smooth_phase(image.shape, rng))))).numpy()
     noise = rng.normal(size=full.shape) + 1j * rng.normal(size=full.shape)
     mask = SAMPLING.draw((full.shape[1], full.shape[2]), 0)
-    return ((full + NOISE * noise) * mask).astype(np.complex64)
+    measured: Samples = ((full + NOISE * noise) * mask).astype(np.complex64)
+    return measured
 
 
 def save_samples(path: Path, samples: Samples, *, force: bool) -> None:

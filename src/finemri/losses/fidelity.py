@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,3 +23,12 @@ def mean_squared(made: Image | ComplexImages, true: Image | ComplexImages, reduc
 def mean_absolute(made: Image | ComplexImages, true: Image | ComplexImages, reduction: Reduction = "mean") -> Tensor:
     """(1/n) Σ |x̂ − x|; of complex images (1/2n) Σ |Re(x̂ − x)| + |Im(x̂ − x)|."""
     return functional.l1_loss(components(made), components(true), reduction=reduction)
+
+
+def log_squared(made: Image | ComplexImages, true: Image | ComplexImages, floor: float = 1e-8) -> Tensor:
+    """½ ln(mean |x̂ − x|² + floor), averaged over the batch, its first axis: each image counts by its PSNR.
+
+    Easy images matter as much as hard ones; a tenth less is 0.87 dB more.
+    """
+    squared = (components(made) - components(true)).square().flatten(1).mean(1)
+    return 0.5 * torch.log(squared + floor).mean()

@@ -52,4 +52,5 @@ def receive_field(shape: tuple[int, int], rng: np.random.Generator) -> Magnitude
     y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape)
     y, x = y[:, None], x[None, :]
     tilt = rng.normal(0, 0.25, 2)
-    return np.exp(rng.uniform(0, 1.2) * (y**2 + x**2) + tilt[0] * y + tilt[1] * x).astype(np.float32)
+    field: Magnitude = np.exp(rng.uniform(0, 1.2) * (y**2 + x**2) + tilt[0] * y + tilt[1] * x).astype(np.float32)
+    return field

@@ -100,11 +100,15 @@ def open_mask(path: AnyPath, *, dataset: str | None = None) -> Sampled:
 
 
 def open_sensitivities(path: AnyPath, *, axes: str | None = None, dataset: str | None = None) -> Maps:
-    """Complex maps (slice or 1, coil, i, j) from any of the formats. Raises Refusal for anything else."""
+    """Complex maps (slice or 1, coil, i, j) from any of the formats. Raises Refusal for anything else.
+
+    Four axes that nobody names are these, in this order: with the scan they have to fit, so nothing is guessed.
+    """
     path = Path(path)
     stored = _read(path, dataset)[1]
     shape = stored.array.shape
-    words = named(axes, shape) if axes is not None else stored.axes or found(shape)[0]
+    told = stored.axes or (("slice", "coil", "i", "j") if len(shape) == 4 else found(shape)[0])
+    words = named(axes, shape) if axes is not None else told
     if stored.array.dtype.kind not in "cf":
         raise Refusal(f"{path.name} holds no sensitivities; give one complex map a coil.")
     return np.ascontiguousarray(ordered(stored.array, words), dtype=np.complex64)

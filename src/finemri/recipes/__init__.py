@@ -121,8 +121,10 @@ RECIPES: dict[str, Recipe] = {
     "cascade-refined": replace(_REFINED, backbone="cascade", scanning=_HEADS, magnitude=True, batch=4),
     "dagan": DAGAN(),
     "segmenter": Segmenter(),
-    "kspace-multicoil": Unrolled(scanning=_HEADS, fidelity_rounds=3_200),
-    "kspace-singlecoil": Unrolled(scanning=replace(_HEADS, coils=(1, 1), estimated=0.0), fidelity_rounds=3_000),
+    "kspace-multicoil": Unrolled(scanning=_HEADS, l1=0.0, log_mse=1.0, fidelity_rounds=3_000),
+    "kspace-singlecoil": Unrolled(
+        scanning=replace(_HEADS, coils=(1, 1), estimated=0.0), l1=0.0, log_mse=1.0, fidelity_rounds=1_200
+    ),
 }
 
 KINDS: dict[str, type[Any]] = {

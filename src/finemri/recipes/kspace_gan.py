@@ -35,7 +35,9 @@ class KSpaceGAN:
     """As the public code by omission: batch normalisation never uses running statistics."""
 
     rule: Literal["least-squares", "wasserstein-gp"] = "least-squares"
-    """How the critic is read; it has batch normalisation under least squares only."""
+    """How the critic is read."""
+    critic_normalises: bool = True
+    """Batch normalisation in the critic; never under wasserstein-gp."""
     grid: int = 1
     """The critic sees grid × grid patches of an image, each as an image of its own."""
     average: Literal["squares", "scores"] = "squares"
@@ -90,7 +92,7 @@ class KSpaceGAN:
         """A fresh critic of real and imaginary part."""
         from finemri.networks.gancs import GANCSCritic
 
-        return GANCSCritic(normalise=self.rule != "wasserstein-gp")
+        return GANCSCritic(normalise=self.critic_normalises and self.rule != "wasserstein-gp")
 
     def networks(self) -> "Mapping[str, nn.Module]":
         """Generator and, where a stage needs it, critic."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from finemri.cohorts.examples import Examples
     from finemri.losses.adversarial import LeastSquares, WassersteinGP
     from finemri.rawdata.reconstructor import Reconstructor
-    from finemri.training.games import Game
+    from finemri.training.games import Game, Losses
     from finemri.training.loop import Stage
 
 
@@ -48,6 +48,8 @@ class Unrolled:
     """Weight of the mean absolute error of real and imaginary part."""
     mse: float = 0.0
     """Weight of their mean squared error."""
+    log_mse: float = 0.0
+    """Weight of ½ ln of each slice's mean squared error: well-determined slices count as much as hard ones."""
     fidelity_rounds: int = 10_000
     """Rounds without a critic."""
     adversarial_rounds: int = 0
@@ -83,12 +85,13 @@ class Unrolled:
             raise Refusal("steps, features, depth, gradients, finish and batch are at least 1.")
         if min(self.memory, self.start) < 0 or self.critic_turns < 1:
             raise Refusal("memory and start are at least 0, critic_turns at least 1.")
-        if min(self.l1, self.mse, self.adversarial) < 0:
+        if min(self.l1, self.mse, self.log_mse, self.adversarial) < 0:
             raise Refusal("Weights of losses are at least 0.")
-        if self.l1 + self.mse == 0 and (self.fidelity_rounds or not self.adversarial):
-            raise Refusal("The training has nothing to learn: set l1 or mse above 0.")
-        if self.scanning.unpaired and self.l1 + self.mse > 0:
-            raise Refusal("Unpaired examples have no pixel loss: set l1 and mse to 0, and fidelity_rounds to 0.")
+        pixels = self.l1 + self.mse + self.log_mse
+        if pixels == 0 and (self.fidelity_rounds or not self.adversarial):
+            raise Refusal("The training has nothing to learn: set l1, mse or log_mse above 0.")
+        if self.scanning.unpaired and pixels > 0:
+            raise Refusal("Unpaired examples have no pixel loss: set l1, mse, log_mse and fidelity_rounds to 0.")
 
     def generator(self) -> "nn.Module":
         """A fresh cascade: k-space, mask, sensitivities -> image."""
@@ -140,17 +143,23 @@ class Unrolled:
 
         return NetworkReconstructor(generator, device=device)
 
+    def _losses(self) -> "Losses":
+        from finemri.losses.fidelity import log_squared, mean_absolute, mean_squared
+
+        return {
+            "l1": (self.l1, mean_absolute),
+            "mse": (self.mse, mean_squared),
+            "log_mse": (self.log_mse, log_squared),
+        }
+
     def _supervised(self, generator: "nn.Module") -> "Game":
-        from finemri.losses.fidelity import mean_absolute, mean_squared
         from finemri.recipes.players import player
         from finemri.training.games import Supervised
 
         learner = player(self, generator, self.rate, self.fidelity_rounds, ema=self.ema)
-        losses = {"l1": (self.l1, mean_absolute), "mse": (self.mse, mean_squared)}
-        return Supervised(learner, losses, inputs=KSPACE, target="image")
+        return Supervised(learner, self._losses(), inputs=KSPACE, target="image")
 
     def _adversaries(self, generator: "nn.Module") -> "Game":
-        from finemri.losses.fidelity import mean_absolute, mean_squared
         from finemri.losses.view import real_imaginary
         from finemri.recipes.players import player
         from finemri.training.games import Adversarial
@@ -160,7 +169,7 @@ class Unrolled:
             player(self, self.critic(), self.critic_rate, self.adversarial_rounds),
             self._rule(),
             self.adversarial,
-            {"l1": (self.l1, mean_absolute), "mse": (self.mse, mean_squared)},
+            self._losses(),
             critic_turns=self.critic_turns,
             inputs=KSPACE,
             target="image",
