@@ -9,6 +9,7 @@ curves.csv (quality while training), compared.csv (the paper's orderings, person
 import argparse
 import gc
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,9 +43,10 @@ LEARNING, WATCHED, EXAMINED = 17, 4, 20
 """People: as many as in the paper to learn from, some to watch while training, and more than its 2 for the exam."""
 SLICES = 4
 """Of each person in the exam, evenly spread."""
-MATRIX = (32, 48)
+MATRIX = (24, 32)
 SCANNING = Scanning(accelerations=(3.0,), one_mask=True, turn=False, axis="2", matrices=(MATRIX,), zoom=(5.0, 5.0))
 """Slices as fine as they are (zoom is capped at that), cut to the matrix near their middle, as in the exam."""
+BATCH = 4
 ANCHORS = ("zero-filled", "l1-wavelet")
 MEASURES = ("snr", "psnr", "ssim-slices", "hfen")
 
@@ -57,6 +59,8 @@ class Run:
     seeds: tuple[int, ...] = (0,)
     heads: bool = False
     """The true images are of whole heads, not of the hippocampus."""
+    late: bool = False
+    """Less urgent than a second seed of the others."""
 
     @property
     def acceleration(self) -> float:
@@ -80,14 +84,15 @@ def runs(rounds: int, batch: int, rate: float) -> dict[str, Run]:
     few = {people: scanned(labels=people, unpaired=True) for people in (6, 3)}
     unpaired, three = scanned(unpaired=True), (0, 1, 2)
     by_acceleration = {
-        f"{name}-R{r}": Run(replace(recipe, scanning=scanned(accelerations=(float(r),))))
+        f"{name}-R{r}": Run(replace(recipe, scanning=scanned(accelerations=(float(r),))), late=True)
         for r in (2, 5, 4)
         for name, recipe in {"baseline": base, "wgan": wgan}.items()
     }
     return {
         "baseline": Run(base, three),
-        "patch": Run(patch(), three),
         "wgan": Run(wgan, three),
+        "patch": Run(patch(), three),
+        "patch-plain": Run(patch(critic_normalises=False)),
         "wgan-6": Run(replace(wgan, scanning=few[6]), three),
         "wgan-3": Run(replace(wgan, scanning=few[3]), three),
         "patch-6": Run(patch(scanning=few[6]), three),
@@ -106,6 +111,8 @@ def runs(rounds: int, batch: int, rate: float) -> dict[str, Run]:
         "wgan-patch": Run(replace(wgan, grid=4)),
         "matching": Run(patch(matching=1.0)),
         "wgan-heads": Run(replace(wgan, scanning=scanned(unpaired=True, labels=17, labels_from=2)), heads=True),
+        "wgan-long": Run(replace(wgan, adversarial_rounds=3 * rounds), late=True),
+        "baseline-long": Run(replace(base, adversarial_rounds=3 * rounds), late=True),
         **by_acceleration,
     }
 
@@ -141,6 +148,11 @@ CLAIMS = (
     ("wgan-3", "zero-filled"),
     ("wgan-heads", "zero-filled"),
     ("l1-zero", "zero-filled"),
+    ("patch-plain", "patch"),
+    ("patch-plain", "baseline"),
+    ("wgan-patch", "patch-plain"),
+    ("wgan-long", "wgan"),
+    ("wgan-long", "baseline-long"),
 )
 """Whom the paper, or its list of experiments, compares with whom: the first is said to be better, or as good."""
 
@@ -150,12 +162,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--into", type=Path, required=True)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--rounds", type=int, default=400, help="of the generator, warm-up included")
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=200, help="of the generator, warm-up included")
+    parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--precision", default="bf16-mixed", choices=("bf16-mixed", "32-true"))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=3, help="of those runs that have several, at most")
+    parser.add_argument("--trained", action="store_true", help="examine what is trained so far, and train nothing")
     parser.add_argument("--only", nargs="*", help="names of runs; default: all")
     parser.add_argument("--images", type=Path, help="where the figures go; default: into")
     given = parser.parse_args()
@@ -164,19 +177,24 @@ def main() -> None:
     people = deal(given.data / "hippocampus", given.into / "people.json")
     wanted = {n: run for n, run in runs(given.rounds, given.batch, given.rate).items() if n in (given.only or (n,))}
     trained: dict[str, Path] = {}
-    for seed in range(given.seeds):
-        for name, run in wanted.items():
-            if seed in run.seeds and (weights := learn(name, run, seed, people, given)):
-                trained[f"{name} {seed}"] = weights
-                gc.collect()
+    for name, seed in in_order(wanted, given.seeds):
+        if weights := learn(name, wanted[name], seed, people, given):
+            trained[f"{name} {seed}"] = weights
+            gc.collect()
     labels = examine(wanted, trained, people[2], given.into)
     numbers = gather(labels, given.into)
     compare(numbers, given.into)
-    curves = watch(trained, people[1], given.into)
+    curves = watch(wanted, trained, people[1], given.into)
     folder = given.images or given.into
     draw_budget(numbers, folder / "paper-000-budget.png")
     draw_curves(curves, folder / "paper-000-curves.png")
     draw_images(trained, people[2], folder / "paper-000-images.png")
+
+
+def in_order(wanted: Mapping[str, Run], seeds: int) -> list[tuple[str, int]]:
+    """Run and seed: the first seed of all, then the others, then what is less urgent."""
+    each = [(name, seed) for name, run in wanted.items() for seed in run.seeds if seed < seeds]
+    return sorted(each, key=lambda run: (wanted[run[0]].late, run[1] > 0))
 
 
 def deal(data: Path, path: Path) -> tuple[Cohort, Cohort, Cohort]:
@@ -195,6 +213,8 @@ def learn(name: str, run: Run, seed: int, people: Sequence[Cohort], given: argpa
     weights, failed = into / f"{stage}.safetensors", into / "diverged.txt"
     if weights.is_file() or failed.is_file():
         return weights if weights.is_file() else None
+    if given.trained:
+        return None
     learners, watched, _ = people
     cohorts = [describe(Cohort(learners.subjects + watched.subjects), given.into / "people")]
     Split(learners.names, watched.names).save(into / "split-1.json")
@@ -309,24 +329,28 @@ def seeds_of(numbers: Numbers, run: str, measure: str, acceleration: float = 3.0
 Curves = dict[str, list[tuple[int, float, float]]]
 
 
-def watch(trained: Mapping[str, Path], people: Cohort, into: Path) -> Curves:
+def watch(wanted: Mapping[str, Run], trained: Mapping[str, Path], people: Cohort, into: Path) -> Curves:
     """curves.csv: PSNR and L1 (complex) of the people who are watched, against rounds; round 0 is zero-filled."""
-    examples = RECIPES["kspace-lsgan-l1"]
-    assert isinstance(examples, KSpaceGAN)
-    source = replace(examples, scanning=SCANNING).examples([people], [1.0], seed=1)
-    errors, distances = [], []
-    for example in (source[n] for n in range(16)):  # those of train's validation
-        made = zero_filled(*(example[key][None] for key in ("kspace", "mask", "sensitivities")))
-        errors.append(-10 * np.log10(float((made - example["image"]).abs().square().mean())))
-        distances.append(float(mean_absolute(made, example["image"][None])))
-    start = (0, fmean(errors), fmean(distances))
     curves: Curves = {}
     for run, path in trained.items():
+        name, seed = run.split()
         lines = map(json.loads, (path.parent / "journal.jsonl").read_text().splitlines())
-        curves[run] = [start, *points(lines)]
+        curves[run] = [beginning(wanted[name].acceleration, int(seed), people), *points(lines)]
     rows = [[run, *point] for run, of in curves.items() for point in of]
     write_table(into / "curves.csv", [["run", "round", "psnr", "l1"], *rows])
     return curves
+
+
+def beginning(acceleration: float, seed: int, people: Cohort) -> tuple[int, float, float]:
+    """Round 0: the zero-filled images of the examples that the verb train validates with."""
+    scanning = replace(SCANNING, accelerations=(acceleration,))
+    source = scanning.examples([people], [1.0], batch=BATCH, seed=seed + 1)
+    errors, distances = [], []
+    for example in (source[n] for n in range(16)):
+        made = zero_filled(*(example[key][None] for key in ("kspace", "mask", "sensitivities")))
+        errors.append(-10 * math.log10(float((made - example["image"]).abs().square().mean())))
+        distances.append(float(mean_absolute(made, example["image"][None])))
+    return 0, fmean(errors), fmean(distances)
 
 
 def points(lines: Iterator[Mapping[str, Any]]) -> Iterator[tuple[int, float, float]]:

@@ -153,4 +153,4 @@ def test_without_a_digest_the_command_line_asks_for_one(capsys: pytest.CaptureFi
 def test_the_network_does_not_lead_into_this_machine() -> None:
     asked = Request("https://example.org/x")
     with pytest.raises(Refusal, match="not followed"):
-        _Redirection().redirect_request(asked, BytesIO(), 302, "Found", {}, "http://127.0.0.1/x")
+        _Redirection().redirect_request(asked, BytesIO(), 302, "Found", {}, "http://127.0.0.1/x")  # type: ignore[no-untyped-call]

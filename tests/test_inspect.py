@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from finemri import cli
@@ -55,7 +56,7 @@ def write_series(folder: Path, number: int, slices: int, modality: str = "MR") -
 def check_commands(commands: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every command is one that the command line takes."""
     ran: list[Any] = []
-    for verb in (cli.Enhance, cli.Train, cli.Evaluate):
+    for verb in (cli.Enhance, cli.Reconstruct, cli.Train, cli.Evaluate):
         monkeypatch.setattr(verb, "run", lambda self: ran.append(self))
     for command in commands:
         program, *words = shlex.split(command)
@@ -143,6 +144,32 @@ def test_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = inspect(tmp_path / "a.safetensors")
     assert found.facts["recipe"] == name
     assert check_commands(found.commands, monkeypatch)[0].weights == str(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize(("name", "option"), [("recnet", "method"), ("segmenter", "segmenter")])
+def test_weights_of_another_job_are_for_another_verb(
+    name: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.safetensors"
+    save_weights(path, RECIPES["recnet"].generator().state_dict(), describe(name, RECIPES[name]))
+    found = inspect(path)
+    assert found.facts["job"] == RECIPES[name].job
+    assert str(getattr(check_commands(found.commands, monkeypatch)[0], option)) == str(path)
+
+
+def test_a_cohort_of_k_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for person in ("a", "b"):
+        write_fastmri(tmp_path / f"{person}.h5", kspace(1, 2, 24, 20))
+    found = inspect(tmp_path)
+    assert found.what == "A cohort of k-space"
+    assert found.facts["people"] == "2"
+    evaluate, train = check_commands(found.commands, monkeypatch)
+    assert (evaluate.cohort, evaluate.sampling) == ((tmp_path,), "poisson-2d")
+    assert train.recipe.job == "reconstruct"
+    for person in ("a", "b"):
+        (tmp_path / f"{person}.h5").unlink()
+        Image.fromarray(np.arange(600, dtype=np.uint8).reshape(30, 20)).save(tmp_path / f"{person}_01.png")
+    assert inspect(tmp_path).what == "A cohort of pictures"
 
 
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:

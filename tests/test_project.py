@@ -43,7 +43,7 @@ def test_all_holds_every_other_extra() -> None:
 
 def test_every_verb_has_a_page_that_the_menu_shows() -> None:
     menu = (ROOT / "mkdocs.yml").read_text()
-    for verb in ("enhance", "train", "evaluate", "inspect", "recipes", "demo"):
+    for verb in ("enhance", "reconstruct", "train", "sweep", "evaluate", "inspect", "recipes", "fetch", "demo"):
         assert (ROOT / "docs" / f"{verb}.md").read_text().startswith(f"# {verb}\n")
         assert f"{verb}: {verb}.md" in menu
 

@@ -102,7 +102,7 @@ def test_slices_can_be_chosen(words: tuple[object, ...], expected: int, scan: Pa
     order = words[1:] or (0, 1)
     some = np.load(tmp_path / "some.npy")
     assert len(some) == expected
-    np.testing.assert_array_equal(some, np.load(tmp_path / "all.npy")[list(order)])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(some, np.load(tmp_path / "all.npy")[list(order)])
 
 
 @pytest.mark.parametrize("write", ["fastmri", "ismrmrd", "bart", "npz"])
@@ -134,11 +134,14 @@ def test_a_mask_says_what_counts_as_measured(tmp_path: Path, scan: Path) -> None
 def test_sensitivities_bring_the_phase_back(tmp_path: Path, scan: Path) -> None:
     """Zero-filling without them knows the magnitude alone."""
     np.save(tmp_path / "maps.npy", maps())
+    np.save(tmp_path / "each.npy", np.stack([maps() * 1j, maps()]))
     words = scan, "--slices", 0
     assert zero_filled(*words, "-o", tmp_path / "rss.npy") == 0
     assert zero_filled(*words, "-o", tmp_path / "sense.npy", "--sensitivities", tmp_path / "maps.npy") == 0
     np.testing.assert_allclose(np.load(tmp_path / "sense.npy")[0], phantom(*SHAPE, seed=0), atol=1e-5)
     assert not np.load(tmp_path / "rss.npy").imag.any()
+    assert zero_filled(*words, "-o", tmp_path / "each-sense.npy", "--sensitivities", tmp_path / "each.npy") == 0
+    np.testing.assert_allclose(np.load(tmp_path / "each-sense.npy")[0], -1j * phantom(*SHAPE, seed=0), atol=1e-5)
     told = [
         json.loads((tmp_path / name).read_text())["settings"]["sensitivities"] for name in ("rss.json", "sense.json")
     ]
@@ -195,14 +198,9 @@ def test_axes_and_datasets_can_be_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"),
-    [
-        ("brain_8coil_poisson.npy", None),
-        ("brain_8coil_every_second_line.cfl", None),
-        ("brain_1coil_full.mat", None),
-    ],
+    "name", ["brain_8coil_poisson.npy", "brain_8coil_every_second_line.cfl", "brain_1coil_full.mat"]
 )
-def test_real_scans(name: str, shape: None, shared_data: Path, tmp_path: Path) -> None:
+def test_real_scans(name: str, shared_data: Path, tmp_path: Path) -> None:
     output = tmp_path / "image.npy"
     assert zero_filled(shared_data / "kspace" / name, "-o", output, "--slices", 0) == 0
     image = np.load(output)
@@ -229,7 +227,7 @@ def refused(capsys: pytest.CaptureFixture[str], folder: Path, sentence: str, *wo
 
 
 def _damaged(value: complex) -> np.ndarray:
-    samples = kspace(1, 1, *SHAPE)[0, 0]
+    samples: np.ndarray = kspace(1, 1, *SHAPE)[0, 0]
     samples[3, 4] = value
     return samples
 
@@ -258,7 +256,7 @@ def test_samples_that_cannot_be_reconstructed(
     [
         (np.arange(24 * 32).reshape(24, 32) % 2, "mask is 24×32 and the k-space 32×24"),
         (np.broadcast_to(np.arange(32)[:, None] < 8, SHAPE), "leaves out the centre"),
-        (np.zeros(SHAPE, bool), "leaves out the centre|zero everywhere"),
+        (np.zeros(SHAPE, bool), "zero everywhere"),
         (np.linspace(0, 1, 32 * 24).reshape(SHAPE), "no mask"),
         (np.arange(32) % 2, "no mask"),
     ],
@@ -267,8 +265,7 @@ def test_masks_that_do_not_fit(
     mask: np.ndarray, sentence: str, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.save(tmp_path / "mask.npy", mask)
-    first = sentence.split("|")[-1]
-    refused(capsys, tmp_path, first, scan, "-o", tmp_path / "image.npy", "--mask", tmp_path / "mask.npy")
+    refused(capsys, tmp_path, sentence, scan, "-o", tmp_path / "image.npy", "--mask", tmp_path / "mask.npy")
 
 
 @pytest.mark.parametrize(

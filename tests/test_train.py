@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -44,11 +45,12 @@ def validated(recipe: KSpaceGAN, cohorts: list[Path], into: Path) -> dict[str, f
 def test_whoever_is_held_out_is_compared_with_themselves(cohort: Path, tmp_path: Path) -> None:
     pairs = validated(STILL, [cohort], tmp_path / "pairs")
     assert set(pairs) == {"validation.psnr", "validation.l1"}
-    for name, settings in {
+    told: dict[str, dict[str, Any]] = {
         "unpaired": {"unpaired": True},
         "budget beyond those held out": {"unpaired": True, "labels": 4},
         "labels of others": {"unpaired": True, "labels_from": 2},
-    }.items():
-        recipe = replace(STILL, scanning=replace(STILL.scanning, **settings))  # type: ignore[arg-type]
+    }
+    for name, settings in told.items():
+        recipe = replace(STILL, scanning=replace(STILL.scanning, **settings))
         others = [cohort, cohort][: 1 + ("labels_from" in settings)]
         assert validated(recipe, others, tmp_path / name) == pairs

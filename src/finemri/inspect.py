@@ -12,6 +12,7 @@ import nibabel as nib
 
 from finemri.cohorts.cohort import Cohort
 from finemri.cohorts.layouts import find_cohort
+from finemri.rawdata import pictures
 from finemri.rawdata.files import LOOKS_LIKE_IMAGE, Domain, is_raw, open_raw
 from finemri.rawdata.pattern import look_at
 from finemri.rawdata.scan import RawScan
@@ -166,10 +167,13 @@ def _cohort(path: Path, cohort: Cohort) -> Findings:
             f"finemri evaluate --cohort {_quoted(path)} {judge}",
             f"finemri train {recipe} --cohort {_quoted(path)} --into runs/{recipe}",
         )
-        learn = "train a recipe that reconstructs on it"
-        return Findings(
-            "A cohort of k-space", facts, ("judge reconstructions on it, if it is fully sampled", learn), commands
+        shown = all(image.suffix.lower() in pictures.SUFFIXES for s in cohort.subjects for image in s.images)
+        what, judged = (
+            ("A cohort of pictures", "judge reconstructions on k-space made of them")
+            if shown
+            else ("A cohort of k-space", "judge reconstructions on it, if it is fully sampled")
         )
+        return Findings(what, facts, (judged, "train a recipe that reconstructs on it"), commands)
     evaluate = (
         f"finemri evaluate --cohort {_quoted(path)} --methods linear,spline --degradation kspace --into evaluation"
     )

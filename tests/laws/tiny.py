@@ -42,27 +42,23 @@ def small(name: str, rounds: int = 2) -> Recipe:
     if isinstance(recipe, Segmenter):
         return replace(recipe, features=4, scales=3, rounds=rounds, batch=2)
     assert isinstance(recipe, KSpaceGAN | Refined | DAGAN | Unrolled)
-    patterns = {"poisson-2d": "density-2d"}
     scanning = replace(
         recipe.scanning,
-        patterns=tuple(patterns.get(pattern, pattern) for pattern in recipe.scanning.patterns),
+        patterns=tuple("density-2d" if p == "poisson-2d" else p for p in recipe.scanning.patterns),
         accelerations=(2.0,),
         matrices=(MATRIX,) if recipe.scanning.matrices else (),
     )
-    kept: dict[str, Any] = {"scanning": scanning, "batch": 2}
+    own: dict[str, Any] = {"scanning": scanning, "batch": 2}
+    for stage in ("l1_rounds", "fidelity_rounds", "adversarial_rounds", "reconstructor_rounds", "refinement_rounds"):
+        if hasattr(recipe, stage):
+            own[stage] = some(getattr(recipe, stage))
     if isinstance(recipe, KSpaceGAN):
-        own = {"l1_rounds": some(recipe.l1_rounds), "adversarial_rounds": some(recipe.adversarial_rounds)}
-        return replace(recipe, **own, grid=min(recipe.grid, 2), **kept)
+        return replace(recipe, grid=min(recipe.grid, 2), **own)
     if isinstance(recipe, DAGAN):
-        return replace(recipe, levels=3, critic_features=2, perceptual=0.0, rounds=rounds, **kept)
+        return replace(recipe, levels=3, critic_features=2, perceptual=0.0, rounds=rounds, **own)
     if isinstance(recipe, Refined):
-        own = {
-            "reconstructor_rounds": some(recipe.reconstructor_rounds),
-            "refinement_rounds": some(recipe.refinement_rounds),
-        }
-        return replace(recipe, **own, refinement_batch=2, perceptual=0.0, critic_maps=(4, 4), pool=3, **kept)
-    own = {"fidelity_rounds": some(recipe.fidelity_rounds), "adversarial_rounds": some(recipe.adversarial_rounds)}
-    return replace(recipe, **own, steps=2, features=8, depth=2, memory=2, start=2, **kept)
+        return replace(recipe, refinement_batch=2, perceptual=0.0, critic_maps=(4, 4), pool=3, **own)
+    return replace(recipe, steps=2, features=8, depth=2, memory=2, start=2, **own)
 
 
 def thin(patch: pytest.MonkeyPatch) -> None:
@@ -74,9 +70,9 @@ def thin(patch: pytest.MonkeyPatch) -> None:
 def cohort(folder: Path) -> Cohort:
     """Three heads with their label maps."""
     for seed in range(3):
-        voxels, labels = (make((*MATRIX, 6), seed=seed) for make in (people.brain, people.label_map))
-        people.save(folder / "imagesTr" / f"head_{seed}.nii.gz", voxels)
-        people.save(folder / "labelsTr" / f"head_{seed}.nii.gz", labels.astype(np.float32))
+        labels = people.label_map((*MATRIX, 6), seed).astype(np.float32)
+        people.save(folder / "imagesTr" / f"head_{seed}.nii.gz", people.brain((*MATRIX, 6), seed))
+        people.save(folder / "labelsTr" / f"head_{seed}.nii.gz", labels)
     return find_cohort(folder)
 
 

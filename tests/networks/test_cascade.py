@@ -1,5 +1,7 @@
 """The cascade: true to what was measured, any number of coils, blind to the arbitrary phase of their maps."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,7 +11,7 @@ from finemri.physics.consistency import SenseOperator
 from tests.networks.measured import measure
 
 
-def taught(**settings: int) -> Cascade:
+def taught(**settings: Any) -> Cascade:
     """A small cascade whose U-Nets, unlike fresh ones, say something."""
     torch.manual_seed(0)
     network = Cascade(steps=2, features=8, depth=2, **settings)

@@ -46,7 +46,7 @@ def test_a_seed_draws_the_same_mask_and_another_another(pattern: Pattern) -> Non
 @each
 def test_random_places_change_and_the_state_of_nothing_else_does(pattern: Pattern) -> None:
     np.random.seed(7)
-    before = np.random.get_state()[1].copy()  # type: ignore[index, union-attr]
+    before = np.random.get_state()[1].copy()  # type: ignore[index]
     Sampling(pattern, 4).draw((64, 64), 0)
     assert (np.random.get_state()[1] == before).all()  # type: ignore[index]
 
