@@ -3,7 +3,8 @@ r"""Lei & Mardani (2019) again, small: every system and ablation of docs/papers/
     python scripts/paper_000.py --data ../shared/data --into runs/paper-000
 
 Killed at any moment, the same command goes on where it was. It leaves runs.csv (one number a run, measure and exam),
-curves.csv (quality while training), compared.csv (the paper's orderings, person by person) and the page's figures.
+tables.md (the same for the page), curves.csv (quality while training), compared.csv (the paper's orderings, person by
+person) and the page's figures.
 """
 
 import argparse
@@ -16,13 +17,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
-import nibabel as nib
 import numpy as np
 import torch
+from paper_000_figures import draw_budget, draw_curves, draw_images
 
 from finemri.cohorts.cohort import Cohort, Subject
 from finemri.cohorts.layouts import find_cohort
@@ -38,6 +35,8 @@ from finemri.recipes import RECIPES, KSpaceGAN, Scanning
 from finemri.shelf import find_reconstructor
 from finemri.train import train
 from finemri.training.loop import TrainingDiverged
+from finemri.volumes.files import open_volume, save_volume
+from finemri.volumes.volume import Volume
 
 LEARNING, WATCHED, EXAMINED = 17, 4, 20
 """People: as many as in the paper to learn from, some to watch while training, and more than its 2 for the exam."""
@@ -71,12 +70,13 @@ class Run:
 def runs(rounds: int, batch: int, rate: float) -> dict[str, Run]:
     """Name -> system, the most important first. Warm-ups are counted in, so that everybody has the same rounds."""
     own: dict[str, Any] = {"scanning": SCANNING, "batch": batch, "rate": rate}
-    base = replace(RECIPES["kspace-lsgan-l1"], **own, adversarial_rounds=rounds)  # type: ignore[type-var]
-    wgan = replace(RECIPES["kspace-wgan-gp"], **own, adversarial_rounds=rounds)  # type: ignore[type-var]
+    base = replace(known("kspace-lsgan-l1"), **own, adversarial_rounds=rounds)
+    wgan = replace(known("kspace-wgan-gp"), **own, adversarial_rounds=rounds)
 
     def patch(warm: int = rounds // 4, **settings: Any) -> KSpaceGAN:
-        recipe: Any = RECIPES["kspace-lsgan-patch"]
-        return replace(recipe, **{**own, "l1_rounds": warm, "adversarial_rounds": rounds - warm, **settings})
+        return replace(
+            known("kspace-lsgan-patch"), **{**own, "l1_rounds": warm, "adversarial_rounds": rounds - warm, **settings}
+        )
 
     def scanned(**settings: Any) -> Scanning:
         return replace(SCANNING, **settings)
@@ -85,18 +85,20 @@ def runs(rounds: int, batch: int, rate: float) -> dict[str, Run]:
     unpaired, three = scanned(unpaired=True), (0, 1, 2)
     by_acceleration = {
         f"{name}-R{r}": Run(replace(recipe, scanning=scanned(accelerations=(float(r),))), late=True)
-        for r in (2, 5, 4)
+        for r in (2, 5)
         for name, recipe in {"baseline": base, "wgan": wgan}.items()
     }
     return {
         "baseline": Run(base, three),
         "wgan": Run(wgan, three),
         "patch": Run(patch(), three),
-        "patch-plain": Run(patch(critic_normalises=False)),
+        "patch-plain": Run(patch(critic_normalises=False), three),
         "wgan-6": Run(replace(wgan, scanning=few[6]), three),
         "wgan-3": Run(replace(wgan, scanning=few[3]), three),
-        "patch-6": Run(patch(scanning=few[6]), three),
-        "patch-3": Run(patch(scanning=few[3]), three),
+        "patch-6": Run(patch(scanning=few[6])),
+        "patch-3": Run(patch(scanning=few[3])),
+        "patch-plain-6": Run(patch(critic_normalises=False, scanning=few[6]), three),
+        "patch-plain-3": Run(patch(critic_normalises=False, scanning=few[3]), three),
         "l1-zero": Run(replace(base, l1=0.0)),
         "l1-init": Run(replace(base, l1=0.0, l1_rounds=rounds // 2, adversarial_rounds=rounds - rounds // 2)),
         "no-consistency": Run(replace(base, consistency=False)),
@@ -113,8 +115,16 @@ def runs(rounds: int, batch: int, rate: float) -> dict[str, Run]:
         "wgan-heads": Run(replace(wgan, scanning=scanned(unpaired=True, labels=17, labels_from=2)), heads=True),
         "wgan-long": Run(replace(wgan, adversarial_rounds=3 * rounds), late=True),
         "baseline-long": Run(replace(base, adversarial_rounds=3 * rounds), late=True),
+        "patch-plain-slow": Run(patch(critic_normalises=False, rate=rate / 5), late=True),
         **by_acceleration,
     }
+
+
+def known(name: str) -> KSpaceGAN:
+    """A recipe of the shelf."""
+    recipe = RECIPES[name]
+    assert isinstance(recipe, KSpaceGAN)
+    return recipe
 
 
 CLAIMS = (
@@ -124,6 +134,11 @@ CLAIMS = (
     ("wgan", "wgan-6"),
     ("wgan-6", "wgan-3"),
     ("wgan-6", "patch-6"),
+    ("wgan", "patch-plain"),
+    ("wgan-6", "patch-plain-6"),
+    ("wgan-3", "patch-plain-6"),
+    ("patch-plain", "patch-plain-6"),
+    ("patch-plain-6", "patch-plain-3"),
     ("wgan-3", "patch-6"),
     ("wgan-3", "baseline"),
     ("patch", "patch-6"),
@@ -149,6 +164,7 @@ CLAIMS = (
     ("wgan-heads", "zero-filled"),
     ("l1-zero", "zero-filled"),
     ("patch-plain", "patch"),
+    ("patch-plain-slow", "patch-plain"),
     ("patch-plain", "baseline"),
     ("wgan-patch", "patch-plain"),
     ("wgan-long", "wgan"),
@@ -183,12 +199,14 @@ def main() -> None:
             gc.collect()
     labels = examine(wanted, trained, people[2], given.into)
     numbers = gather(labels, given.into)
+    tabulate(wanted, numbers, given.into)
     compare(numbers, given.into)
     curves = watch(wanted, trained, people[1], given.into)
     folder = given.images or given.into
-    draw_budget(numbers, folder / "paper-000-budget.png")
+    snr = {run: [fmean(of.values()) for of in seeds_of(numbers, run, "snr")] for run, _, r, _ in numbers if r == 3}
+    draw_budget(snr, folder / "paper-000-budget.png")
     draw_curves(curves, folder / "paper-000-curves.png")
-    draw_images(trained, people[2], folder / "paper-000-images.png")
+    draw_images(portraits(trained, people[2]), folder / "paper-000-images.png")
 
 
 def in_order(wanted: Mapping[str, Run], seeds: int) -> list[tuple[str, int]]:
@@ -245,8 +263,8 @@ def heads(data: Path, folder: Path) -> Path:
         path = folder / f"{subject.name}.nii"
         if not path.is_file():
             folder.mkdir(exist_ok=True)
-            voxels = np.asarray(nib.load(subject.images[0]).dataobj)
-            nib.nifti1.Nifti1Image(np.moveaxis(voxels, 1, 2), np.eye(4)).to_filename(path)
+            across = np.moveaxis(open_volume(subject.images[0]).voxels, 1, 2)
+            save_volume(Volume(np.ascontiguousarray(across), np.eye(4)), path)
         subjects.append(Subject(subject.name, (path,)))
     return describe(Cohort(tuple(subjects)), folder)
 
@@ -296,6 +314,23 @@ def gather(labels: Mapping[str, str], into: Path) -> Numbers:
     ]
     write_table(into / "runs.csv", [["run", "seed", "R", "measure", "people", "mean", "sd over people"], *rows])
     return numbers
+
+
+def tabulate(wanted: Mapping[str, Run], numbers: Numbers, into: Path) -> None:
+    """tables.md: the page's table, one line a run: mean over people of the mean over seeds, and its span over seeds."""
+    lines = ["| | R | rounds | seeds | SNR / dB | PSNR / dB | SSIM | HFEN |", "|" + "---|" * 8]
+    for run, acceleration in dict.fromkeys((run, r) for run, _, r, _ in numbers):
+        found = {measure: seeds_of(numbers, run, measure, acceleration) for measure in MEASURES}
+        recipe = wanted[run].recipe if run in wanted else None
+        rounds = f"{recipe.l1_rounds} + {recipe.adversarial_rounds}" if recipe else ""
+        cells = [run, f"{acceleration:g}", rounds, str(len(found["snr"])) if recipe else ""]
+        for measure, each in found.items():
+            means = [fmean(of.values()) for of in each]
+            digits = 2 if measure in ("snr", "psnr") else 3
+            span = f" ({min(means):.{digits}f}…{max(means):.{digits}f})" if len(means) > 1 else ""
+            cells.append(f"{fmean(means):.{digits}f}{span}")
+        lines.append(f"| {' | '.join(cells)} |")
+    write_text(into / "tables.md", "\n".join(lines) + "\n")
 
 
 def compare(numbers: Numbers, into: Path) -> None:
@@ -360,86 +395,21 @@ def points(lines: Iterator[Mapping[str, Any]]) -> Iterator[tuple[int, float, flo
             yield int(line["round"]), line["validation.psnr"], line["validation.l1"]
 
 
-def draw_budget(numbers: Numbers, path: Path) -> None:
-    """SNR and SSIM against the number of people with labels: mean over people, a dot a seed."""
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-    for axis, measure, title in zip(axes, ("snr", "ssim-slices"), ("SNR / dB", "SSIM"), strict=True):
-        for color, method, title_of in (("tab:blue", "patch", "LSGAN-Patch"), ("tab:orange", "wgan", "WGAN-GP")):
-            found = {
-                budget: [fmean(of.values()) for of in seeds_of(numbers, name, measure)]
-                for budget, name in ((3, f"{method}-3"), (6, f"{method}-6"), (17, method))
-            }
-            for budget, means in found.items():
-                axis.plot([budget] * len(means), means, "o", color=color, alpha=0.5, markersize=4)
-            axis.plot(
-                [b for b, means in found.items() if means],
-                [fmean(means) for means in found.values() if means],
-                color=color,
-                label=title_of,
-            )
-        for style, name in ((":", "zero-filled"), ("-.", "l1-wavelet"), ("--", "baseline")):
-            if means := [fmean(of.values()) for of in seeds_of(numbers, name, measure)]:
-                axis.axhline(fmean(means), color="grey", linestyle=style, linewidth=1, label=name)
-        axis.set(xlabel="people with labels", ylabel=title, xticks=(3, 6, 17))
-    axes[0].legend(frameon=False, fontsize=8)
-    save(figure, path)
+PORTRAITS = ("baseline", "l1-init", "no-consistency", "patch", "patch-plain", "wgan", "wgan-3")
 
 
-SHOWN = (
-    ("baseline 0", "baseline, λ = .95"),
-    ("l1-zero 0", "λ = 0 from scratch"),
-    ("l1-init 0", "L1, then λ = 0"),
-    ("patch 0", "Patch, long warm-up"),
-    ("patch-short 0", "Patch, short"),
-    ("patch-cold 0", "Patch, none"),
-    ("wgan 0", "WGAN-GP"),
-)
-
-
-def draw_curves(curves: Curves, path: Path) -> None:
-    """PSNR and L1 of people who are watched, against rounds."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    for run, title in SHOWN:
-        if run in curves:
-            rounds, psnr, l1 = zip(*curves[run], strict=True)
-            axes[0].plot(rounds, psnr, label=title)
-            axes[1].plot(rounds, l1)
-    axes[0].set(xlabel="rounds", ylabel="PSNR / dB")
-    axes[1].set(xlabel="rounds", ylabel="L1", yscale="log")
-    figure.legend(frameon=False, fontsize=8, loc="outside right center")
-    save(figure, path)
-
-
-PORTRAITS = ("baseline", "l1-zero", "l1-init", "no-consistency", "patch", "patch-3", "wgan", "wgan-3")
-
-
-def draw_images(trained: Mapping[str, Path], people: Cohort, path: Path) -> None:
-    """One slice of the exam's first person: what every method makes of it, and how far it is off."""
+def portraits(trained: Mapping[str, Path], people: Cohort) -> dict[str, Any]:
+    """Magnitudes of one slice of the exam's first person: the truth, and what the methods make of it."""
     (sampling,) = SCANNING.samplings()
     scanner = Scanner(2, MATRIX, phase=True)
     person = people.subjects[0]
     trial = Trial(Study(sampling, scanner, SLICES, one_mask=True), person.name, open_slices(person, scanner))
     view = trial.view(trial.numbers[SLICES // 2])
-    names = [*ANCHORS, *(name for name in PORTRAITS if f"{name} 0" in trained)]
-    made = {"truth": view.truth}
-    for name in names:
+    made: dict[str, Any] = {"truth": view.truth}
+    for name in (*ANCHORS, *(name for name in PORTRAITS if f"{name} 0" in trained)):
         method = find_reconstructor(str(trained.get(f"{name} 0", name))).reconstructor
         made[name] = np.abs(method(view.offered(method)))
-    peak = view.truth.max()
-    figure, axes = plt.subplots(2, len(made), figsize=(1.25 * len(made), 2.3), layout="constrained")
-    for column, (name, image) in zip(axes.T, made.items(), strict=True):
-        column[0].imshow(image, cmap="gray", vmin=0, vmax=peak)
-        column[0].set_title(name, fontsize=6)
-        column[1].imshow(np.abs(image - view.truth), cmap="magma", vmin=0, vmax=peak / 4)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    save(figure, path)
-
-
-def save(figure: Any, path: Path) -> None:
-    """A small PNG."""
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    return made
 
 
 if __name__ == "__main__":

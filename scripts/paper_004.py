@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--reconstructor-rounds", type=int, default=2_000)
     parser.add_argument("--refinement-rounds", type=int, default=500)
     parser.add_argument("--joint-rounds", type=int, default=600)
-    parser.add_argument("--dagan-rounds", type=int, default=300)
+    parser.add_argument("--dagan-rounds", type=int, default=400)
     parser.add_argument("--only", nargs="+", metavar="RUN", help="of the trainings, these alone (recnet refined …)")
     parser.add_argument("--on", choices=("validation", "exam"), default="exam", help="whom to measure")
     given = parser.parse_args()
@@ -204,7 +204,8 @@ def rival(given: argparse.Namespace) -> DAGAN:
         vgg_size=0,
         rounds=given.dagan_rounds,
         batch=8,
-        halve_every=given.dagan_rounds // 3,
+        rate=5e-4,
+        halve_every=0,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from finemri import cli
+from finemri.cli import words
 from finemri.recipes import RECIPES
 from finemri.refusal import Refusal
 
@@ -49,12 +50,12 @@ def test_help_of_every_verb_is_there_and_loads_no_torch() -> None:
     ],
 )
 def test_memory_is_read_as_people_write_it(size: str, count: int) -> None:
-    assert cli.bytes_of(size) == count
+    assert words.bytes_of(size) == count
 
 
 @pytest.mark.parametrize("count", [1, 1000, 1024, 1500, 4 * 2**30, 800 * 10**6, 3 * 2**29])
 def test_memory_is_written_so_that_it_reads_back(count: int) -> None:
-    assert cli.bytes_of(cli.size_of(count)) == count
+    assert words.bytes_of(words.size_of(count)) == count
 
 
 @pytest.mark.parametrize("size", ["", "GiB", "-1GiB", "0", "4 Gibbons", "1e3"])

@@ -36,7 +36,7 @@ class Acquisitions:
     source: SliceSource
     """Who is measured."""
     samplings: Sequence[Sampling]
-    """One is drawn for each example; patterns along i are turned to run along j in half of them if ``turn``."""
+    """One is drawn for each example."""
     seed: int
     coils: tuple[int, int] = (1, 1)
     """Fewest and most receive coils."""

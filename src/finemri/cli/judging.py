@@ -1,0 +1,210 @@
+"""Verbs that judge or tell: evaluate, inspect, recipes; and fetch, which judges a file by its digest."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from finemri.cli.words import Bytes, Names
+from finemri.recipes.scanning import Pattern
+from finemri.refusal import Refusal
+
+RECONSTRUCTING = (
+    "acceleration", "acs", "one_mask", "coils", "phase", "axis", "matrix", "slices", "domain", "peak", "segmenter",
+)  # fmt: skip
+"""Settings of Evaluate that only k-space has."""
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Spoil what is known, bring it back with every method, and measure: one tidy CSV and the paper's table."""
+
+    cohort: tuple[Path, ...]
+    """Folders of scans that no method was trained on: of images, or for --sampling also of fully sampled k-space."""
+    methods: Names
+    """Names that `finemri recipes` lists, or checkpoints' paths, with commas between them."""
+    into: Path
+    """Where the CSV and the tables go. Run again, it goes on where it stopped."""
+    degradation: Literal["blur", "kspace"] | None = None
+    """Coarse scans for methods that super-resolve. blur: Gaussian, then decimation. kspace: keep the centre of k-space,
+    as a scanner does."""
+    scale: Literal[2, 4] = 2
+    """How much coarser."""
+    sampling: Literal["gaussian-1d", "density-1d", "random-1d", "equispaced-1d", "density-2d", "poisson-2d"] | None = (
+        None
+    )
+    """Undersampled k-space for methods that reconstruct: which samples are measured."""
+    acceleration: float = 4.0
+    """All samples over those measured."""
+    acs: float | None = None
+    """Size of the fully sampled centre: share of the lines (1D), radius over the half-width (2D). Default: as
+    published."""
+    one_mask: bool = False
+    """The same mask for every slice, that of trainings with one mask; else one for each, drawn from the seed."""
+    coils: int = 1
+    """Receive coils that are simulated where the cohort holds images."""
+    phase: bool = False
+    """Give real-valued images a smooth random phase before k-space is made of them."""
+    axis: Literal[0, 1, 2] = 2
+    """Which voxel axis is perpendicular to the slices that k-space is made of."""
+    matrix: tuple[int, int] | None = None
+    """Images are cropped or padded to it before k-space is made; of measured k-space, the middle of the image that
+    counts."""
+    slices: int | None = None
+    """So many slices of each scan, evenly spread. Default: all that show something."""
+    domain: Literal["kspace", "image"] | None = None
+    """What files of samples hold, where it cannot be told."""
+    peak: Literal["slice", "scan"] = "slice"
+    """What PSNR and SSIM of slices are relative to: the maximum of each true slice, or of all of a scan."""
+    segmenter: Path | None = None
+    """Weights that segment slices: adds Dice and SIS, for a cohort with label maps."""
+    noise: float = 0.0
+    """σ as a share of the brightest tissue: Rician on the coarse scan, complex on the samples of k-space."""
+    seed: int = 0
+    """The same seed draws the same noise, masks and coils."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
+    memory: Bytes = 4 * 2**30
+    """How much memory the whole process may take, where volumes are enhanced."""
+    save_images: bool = False
+    """Keep every image in INTO/images."""
+    force: bool = False
+    """Start afresh where the folder holds results of other settings."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        if (self.degradation is None) == (self.sampling is None):
+            raise Refusal(
+                "Say what to spoil: --degradation makes scans coarse for methods that super-resolve, --sampling leaves "
+                "out k-space for methods that reconstruct; give one of them."
+            )
+        if self.degradation is not None:
+            self._enhancing(self.degradation)
+        if self.sampling is not None:
+            self._reconstructing(self.sampling)
+
+    def _enhancing(self, degradation: Literal["blur", "kspace"]) -> None:
+        from finemri.evaluate import evaluate
+
+        self._refuse_changed("sampling", RECONSTRUCTING)
+        evaluate(
+            self.cohort,
+            self.methods,
+            degradation=degradation,
+            scale=self.scale,
+            noise=self.noise,
+            into=self.into,
+            device=self.device,
+            memory=self.memory,
+            force=self.force,
+            seed=self.seed,
+            save_images=self.save_images,
+        )
+
+    def _reconstructing(self, sampling: Pattern) -> None:
+        from finemri.evaluate import evaluate_reconstruction
+        from finemri.physics.sampling import Sampling
+
+        self._refuse_changed("degradation", ("scale",))
+        evaluate_reconstruction(
+            self.cohort,
+            self.methods,
+            sampling=Sampling(sampling, self.acceleration, self.acs),
+            into=self.into,
+            axis=self.axis,
+            matrix=self.matrix,
+            slices=self.slices,
+            coils=self.coils,
+            noise=self.noise,
+            phase=self.phase,
+            domain=self.domain,
+            one_mask=self.one_mask,
+            peak=self.peak,
+            segmenter=self.segmenter,
+            device=self.device,
+            force=self.force,
+            seed=self.seed,
+            save_images=self.save_images,
+        )
+
+    def _refuse_changed(self, needed: str, names: Sequence[str]) -> None:
+        """No setting is ignored in silence."""
+        defaults = {field.name: field.default for field in fields(self)}
+        for name in names:
+            if getattr(self, name) != defaults[name]:
+                raise Refusal(f"--{name.replace('_', '-')} goes with --{needed}, which is not given; leave it out.")
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Say what a file or folder is, what can be done with it, and what to type next."""
+
+    path: Positional[Path]
+    """A file or a folder."""
+    axes: str | None = None
+    """Of k-space: the array's axes in its own order, such as coil,i,j. Default: as the format says, or found by rule.
+    """
+    dataset: str | None = None
+    """Of k-space: which array, where the file holds several."""
+    domain: Literal["kspace", "image"] | None = None
+    """Of k-space: what the samples are. Default: real numbers are an image, complex ones k-space."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.inspect import inspect
+
+        print(inspect(self.path, axes=self.axes, dataset=self.dataset, domain=self.domain))
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """List every method: learned recipes, shipped weights, classical baselines."""
+
+    json: bool = False
+    """As JSON."""
+
+    def run(self) -> None:
+        """Call the shelf."""
+        from finemri.shelf import list_methods
+
+        methods = list_methods()
+        print(json.dumps(methods, indent=2) if self.json else _table(methods))
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Fetch one file, such as VGG's weights for a perceptual loss, if it is the one that its digest names."""
+
+    url: Positional[str]
+    """https://…, or file:///… for a file of this machine."""
+    output: Annotated[Path, arg(aliases=["-o"])]
+    """Where it goes."""
+    sha256: str
+    """Its SHA-256, as who offers it names it. What has another is not kept."""
+    most: Bytes = 4 * 2**30
+    """Larger files are not fetched."""
+    force: bool = False
+    """Replace what is there."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.fetch import fetch
+
+        size = fetch(self.url, self.output, sha256=self.sha256, most=self.most, force=self.force)
+        print(f"Fetched: {self.output} ({size:,} bytes, SHA-256 as named)")
+
+
+def _table(methods: Sequence[dict[str, Any]]) -> str:
+    """One line a method, in columns."""
+    rows = [("NAME", "KIND", "JOB", "PARAMETERS", "AFTER")]
+    for method in methods:
+        networks = ", ".join(f"{name} {count:,}" for name, count in (method.get("parameters") or {}).items())
+        after = method.get("paper") or method.get("recipe") or ""
+        rows.append((method["name"], method["kind"], method["job"], networks, after))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join(cell.ljust(w) for cell, w in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
+    )

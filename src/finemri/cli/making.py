@@ -1,0 +1,197 @@
+"""Verbs that make something: an image, weights, a picture."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from finemri.cli.words import Bytes, Named
+
+
+@dataclass(frozen=True)
+class Enhance:
+    """Super-resolve a NIfTI file, a DICOM series, or a folder of many."""
+
+    source: Positional[Path]
+    """A .nii or .nii.gz file, a folder with DICOM slices, or a folder of many such."""
+    output: Annotated[Path, arg(aliases=["-o"])]
+    """A .nii or .nii.gz file; any other name becomes a folder: of DICOM slices, or of many results."""
+    scale: Literal[2, 4] | None = None
+    """Fine voxels per coarse voxel along each axis. Default: what the weights were made for, or 2."""
+    weights: str | None = None
+    """A shipped name or a checkpoint's path. Default: what ships for the scale and the style."""
+    style: Literal["faithful", "sharp"] = "faithful"
+    """faithful: nearest to the truth. sharp: looks like the truth, and may invent detail."""
+    method: str | None = None
+    """Any name that `finemri recipes` lists, such as spline, instead of weights."""
+    memory: Bytes = 4 * 2**30
+    """How much memory the whole process may take."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
+    series: str | None = None
+    """Which series of a DICOM folder; `finemri inspect` lists them."""
+    force: bool = False
+    """Replace an output that exists."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.enhance import enhance
+
+        enhance(
+            self.source,
+            self.output,
+            scale=self.scale,
+            weights=self.weights,
+            style=self.style,
+            method=self.method,
+            memory=self.memory,
+            device=self.device,
+            series=self.series,
+            force=self.force,
+        )
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a recipe on a cohort; run it again in the same folder and it goes on where it stopped."""
+
+    recipe: Named
+    cohort: tuple[Path, ...]
+    """Folders of NIfTI files, BIDS, Medical Decathlon (imagesTr), or DICOM folders; one or several."""
+    into: Path
+    """Where checkpoints, the journal and the finished weights go."""
+    shares: tuple[float, ...] = ()
+    """How often each cohort is drawn, relative to the others. Default: equally."""
+    held_out: float = 0.1
+    """Share of the people who are kept for validation, in each cohort of at least ten."""
+    seed: int = 0
+    """The same seed gives the same weights."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """auto: a GPU where there is one."""
+    devices: int | Literal["auto"] = "auto"
+    """How many GPUs; start with torchrun for more than one."""
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    """Arithmetic of the training."""
+    threads: int | None = None
+    """CPU threads. Default: torch's choice."""
+    workers: int = 1
+    """Processes that make patches."""
+    checkpoint_every: int = 200
+    """Rounds between two checkpoints."""
+    start: Path | None = None
+    """Weights to begin with, of a recipe with the same network: to go on learning on scans of your own."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.train import train
+
+        weights = train(
+            self.recipe,
+            cohorts=self.cohort,
+            into=self.into,
+            shares=self.shares or None,
+            held_out=self.held_out,
+            seed=self.seed,
+            device=self.device,
+            devices=self.devices,
+            precision=self.precision,
+            threads=self.threads,
+            workers=self.workers,
+            checkpoint_every=self.checkpoint_every,
+            start=self.start,
+        )
+        print(f"Trained: {weights}")
+        uses = {
+            "reconstruct": f"finemri reconstruct SCAN.h5 -o IMAGE.nii.gz --method {weights}",
+            "segment": f"finemri evaluate … --segmenter {weights}",
+        }
+        print("Use it: ", uses.get(self.recipe.job, f"finemri enhance SCAN.nii.gz -o FINE.nii.gz --weights {weights}"))
+
+
+@dataclass(frozen=True)
+class Reconstruct:
+    """Turn a file of k-space, undersampled or not, into an image."""
+
+    source: Positional[Path]
+    """fastMRI or ISMRMRD HDF5, BART .cfl, NumPy .npy or .npz, MATLAB .mat; finemri inspect says what it holds."""
+    output: Annotated[Path, arg(aliases=["-o"])]
+    """.npy or .h5 keep the phase; .nii.gz and .png hold the magnitude."""
+    method: str | None = None
+    """Any reconstructor that `finemri recipes` lists, or the path of a weights file. Default: the weights that ship,
+    for one coil or many."""
+    mask: Path | None = None
+    """Zeros and ones, i by j: what counts as measured. Default: the file's mask, or samples that are not zero."""
+    sensitivities: Path | None = None
+    """Complex maps, one a coil. Default: the file's, or estimated from the centre of k-space."""
+    slices: tuple[int, ...] = ()
+    """Which slices, counted from 0. Default: all."""
+    axes: str | None = None
+    """The array's axes in its own order, such as coil,i,j. Default: as the format says, or found by rule."""
+    dataset: str | None = None
+    """Which array, where the file holds several."""
+    domain: Literal["kspace", "image"] | None = None
+    """What the samples are. Default: real numbers are an image, complex ones k-space."""
+    coils: int | None = None
+    """Compress to so many coils beforehand."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
+    force: bool = False
+    """Replace what is there."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.reconstruct import reconstruct
+
+        settings = {field.name: getattr(self, field.name) for field in fields(self)}
+        reconstruct(settings.pop("source"), settings.pop("output"), **settings)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Train a recipe with the labels of fewer and fewer people, and draw quality against their number."""
+
+    recipe: Named
+    cohort: Path
+    """Folder of people; some of them are kept for the exam."""
+    into: Path
+    """Trainings, numbers and the figure go here. Run again, it goes on where it stopped."""
+    budgets: tuple[int, ...] = (17, 6, 3)
+    """Numbers of people with labels."""
+    seeds: tuple[int, ...] = (0,)
+    """One training each."""
+    exam: int = 2
+    """People who are never trained on."""
+    slices: int | None = None
+    """So many slices of each of them, evenly spread. Default: all that show something."""
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    """Arithmetic of the training."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """auto: a GPU where there is one."""
+    threads: int | None = None
+    """CPU threads. Default: torch's choice."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.sweep import sweep
+
+        settings = {field.name: getattr(self, field.name) for field in fields(self)}
+        print(f"Drawn: {sweep(settings.pop('recipe'), settings.pop('cohort'), **settings)}")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Super-resolve a real anatomy that comes with nilearn, and show how much better than a spline it is."""
+
+    into: Path = Path("demo-output")
+    """Where the NIfTI files and the picture go."""
+    device: str = "auto"
+    """cpu, cuda, or auto."""
+    force: bool = False
+    """Replace a demo that is there."""
+
+    def run(self) -> None:
+        """Call the verbs, in a row."""
+        from finemri.demo import demo
+
+        demo(self.into, device=self.device, force=self.force)
