@@ -113,8 +113,8 @@ def runs(rounds: int, batch: int, rate: float) -> dict[str, Run]:
         "wgan-patch": Run(replace(wgan, grid=4)),
         "matching": Run(patch(matching=1.0)),
         "wgan-heads": Run(replace(wgan, scanning=scanned(unpaired=True, labels=17, labels_from=2)), heads=True),
-        "wgan-long": Run(replace(wgan, adversarial_rounds=3 * rounds), late=True),
-        "baseline-long": Run(replace(base, adversarial_rounds=3 * rounds), late=True),
+        "wgan-long": Run(replace(wgan, adversarial_rounds=5 * rounds), late=True),
+        "baseline-long": Run(replace(base, adversarial_rounds=5 * rounds), late=True),
         "patch-plain-slow": Run(patch(critic_normalises=False, rate=rate / 5), late=True),
         **by_acceleration,
     }

@@ -40,7 +40,8 @@ def draw_budget(snr: Mapping[str, Sequence[float]], path: Path) -> None:
             if name in snr:
                 axis.axhline(fmean(snr[name]), color="grey", linestyle=style, linewidth=1, label=name)
         axis.set(xlabel="people with labels", ylabel="SNR / dB", xticks=(3, 6, 17), title=title)
-    axes[0].legend(frameon=False, fontsize=8)
+    handles, names_of = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names_of, frameon=False, fontsize=8, loc="outside lower center", ncols=len(LINES))
     _save(figure, path)
 
 

@@ -13,7 +13,7 @@ import csv
 import hashlib
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,19 @@ PEOPLE = (90, 10, 20)
 SLICES = 6
 BASELINES = ("zero-filled", "l1-wavelet", "dlmri")
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+COMPARED = (
+    ("refined", "recnet"),
+    ("long", "recnet"),
+    ("long", "refined"),
+    ("refined", "dlmri"),
+    ("dlmri", "dagan"),
+    ("refined", "dagan"),
+    ("long", "dagan"),
+    ("dlmri", "recnet"),
+    ("dagan", "recnet"),
+    ("no-adversary", "refined"),
+    ("refined", "joint"),
+)
 VGG_CONSTANT = 3e-6
 """10 in the published code, whose VGG makes a loss of about 0.1; this one's is about 330,000 at the start."""
 TITLES = {
@@ -294,37 +307,31 @@ def spread(seeds: Sequence[Mapping[str, float]], key: str, digits: int) -> str:
 
 def pairs(values: Mapping[str, Values]) -> list[str]:
     """Person by person, over the seeds that both have: the mean difference, and how many people have it."""
-    text = [
-        "| difference | PSNR, dB | of people | Dice | of people | p (Dice, Wilcoxon) |",
-        "|---|---|---|---|---|---|",
-    ]
     from scipy.stats import wilcoxon
 
-    for one, other in (
-        ("refined", "recnet"),
-        ("refined", "dlmri"),
-        ("refined", "joint-from-r"),
-        ("refined", "dagan"),
-        ("dlmri", "dagan"),
-        ("dlmri", "recnet"),
-        ("dagan", "recnet"),
-        ("recnet", "l1-wavelet"),
-    ):
-        a, b = ({m: mean_of(values, name, m) for m in ("psnr", "dice-1")} for name in (one, other))
-        if not a["psnr"] or not b["psnr"]:
-            continue
-        cells = []
+    text = ["| difference | seeds | PSNR, dB | of people | Dice | of people | p |", "|---|---|---|---|---|---|---|"]
+    for one, other in COMPARED:
+        seeds = seeds_of(values, one) & seeds_of(values, other)
+        cells, p = [], 1.0
         for measure, digits in (("psnr", 2), ("dice-1", 4)):
-            gains = [a[measure][p] - b[measure][p] for p in a[measure]]
-            cells += [f"{statistics.fmean(gains):+.{digits}f}", f"{sum(g > 0 for g in gains)} of {len(gains)}"]
-        p = float(wilcoxon(gains).pvalue)
-        text.append(f"| {TITLES[one]} − {TITLES[other]} | " + " | ".join(cells) + f" | {p:.2g} |")
+            a, b = (mean_of(values, name, seeds, measure) for name in (one, other))
+            gains = [a[person] - b[person] for person in a]
+            if gains:
+                cells += [f"{statistics.fmean(gains):+.{digits}f}", f"{sum(g > 0 for g in gains)} of {len(gains)}"]
+                p = float(wilcoxon(gains).pvalue)
+        if cells:
+            text.append(f"| {TITLES[one]} − {TITLES[other]} | {len(seeds)} | " + " | ".join(cells) + f" | {p:.2g} |")
     return text
 
 
-def mean_of(values: Mapping[str, Values], name: str, measure: str) -> dict[str, float]:
-    """Person -> mean over the seeds of a method."""
-    runs = [of[measure] for run, of in values.items() if method(run) == name]
+def seeds_of(values: Mapping[str, Values], name: str) -> set[str]:
+    """Of a training those that were played; a baseline is the same for all."""
+    return {str(n) for n in range(100) if name in BASELINES or f"{name}-{n}" in values}
+
+
+def mean_of(values: Mapping[str, Values], name: str, seeds: Iterable[str], measure: str) -> dict[str, float]:
+    """Person -> mean over these seeds of a method."""
+    runs = [values[name if name in BASELINES else f"{name}-{seed}"][measure] for seed in seeds]
     return {p: statistics.fmean(run[p] for run in runs) for p in runs[0]} if runs else {}
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from finemri.physics.coils import simulate_sensitivities
-from finemri.physics.consistency import SenseOperator, keep_measured
+from finemri.physics.consistency import BANDS, SenseOperator, keep_measured, spectrum
 from finemri.physics.fourier import to_image, to_kspace
 from finemri.physics.kspace import KSpace
 from finemri.physics.phase import smooth_phase
@@ -231,3 +231,14 @@ def test_nothing_left_to_reconstruct_is_refused() -> None:
     line[4] = True
     with pytest.raises(Refusal, match="zero everywhere"):
         KSpace.of(y).undersampled(line)
+
+
+def test_the_spectrum_tells_noise_from_signal() -> None:
+    """Pure noise is as strong in every ring; twice the noise is ln 2 more; unmeasured samples do not count."""
+    chance = torch.Generator().manual_seed(0)
+    noise = torch.randn(1, 3, 64, 48, dtype=torch.complex64, generator=chance)
+    mask = torch.rand(1, 1, 64, 48, generator=chance) < 0.4
+    rings = spectrum(noise * mask, mask)
+    assert rings.shape == (1, len(BANDS))
+    assert float(rings.max() - rings.min()) < 0.25
+    torch.testing.assert_close(spectrum(2 * noise * mask, mask), rings + np.log(2), atol=1e-4, rtol=0)

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from finemri.losses.fidelity import mean_absolute, mean_squared
+from finemri.losses.fidelity import log_squared, mean_absolute, mean_squared
 from finemri.losses.gradient import gradient_difference
 from finemri.losses.view import real_imaginary
 
@@ -68,3 +69,15 @@ def test_a_complex_image_descends_to_the_true_one_in_both_parts(loss: Callable[[
     (gradient,) = torch.autograd.grad(loss(made, true), made)
     assert torch.equal(gradient.real.sign(), -true.real.sign())
     assert torch.equal(gradient.imag.sign(), -true.imag.sign())
+
+
+def test_the_logarithm_counts_every_image_by_its_psnr() -> None:
+    """An image of a hundredth of the error counts as much: half the error of either is ln 2 / 2 less."""
+    true = torch.zeros(2, 1, 4, 4, dtype=torch.complex64)
+    made = torch.stack([torch.full((1, 4, 4), 0.1), torch.full((1, 4, 4), 0.001)]).to(torch.complex64)
+    expected = 0.5 * (np.log(0.1**2 / 2) + np.log(0.001**2 / 2)) / 2
+    assert float(log_squared(made, true, floor=0.0)) == pytest.approx(expected, rel=1e-5)
+    halved = made * torch.tensor([1.0, 0.5]).reshape(2, 1, 1, 1)
+    assert float(log_squared(made, true, 0.0) - log_squared(halved, true, 0.0)) == pytest.approx(
+        np.log(2) / 2, rel=1e-4
+    )

@@ -41,7 +41,8 @@ class Acquisitions:
     coils: tuple[int, int] = (1, 1)
     """Fewest and most receive coils."""
     noise: tuple[float, float] = (0.0, 0.0)
-    """Lowest and highest σ of the complex noise of a sample, relative to the brightest tissue."""
+    """Lowest and highest σ of either part of a sample, relative to the brightest tissue: uniform, or uniform in the
+    logarithm where the lowest is above 0."""
     phase: bool = True
     """Give real-valued images a smooth phase; complex ones keep theirs."""
     estimated: float = 0.0
@@ -92,6 +93,11 @@ class Acquisitions:
             example["image"] = other["image"]
         return example
 
+    def _sigma(self, rng: np.random.Generator) -> float:
+        """Uniform in the range; in its logarithm, where none is not in the range."""
+        low, high = self.noise
+        return float(np.exp(rng.uniform(np.log(low), np.log(high)))) if low > 0 else float(rng.uniform(low, high))
+
     def _measured(self, source: SliceSource, n: int, rng: np.random.Generator) -> dict[str, Tensor]:
         """A slice of somebody with its k-space; the examples of a batch share matrix, coils and orientation."""
         common = np.random.default_rng([self.seed, n // self.batch, 3])
@@ -116,7 +122,7 @@ class Acquisitions:
         image = np.ascontiguousarray(image, dtype=np.complex64)
         mask_seed = ONE_MASK if self.one_mask else int(rng.integers(2**31))
         mask = torch.from_numpy(sampling.draw(image.shape, mask_seed))
-        scan = measure(image, simulate_sensitivities(image.shape, coils, rng), float(rng.uniform(*self.noise)), rng)
+        scan = measure(image, simulate_sensitivities(image.shape, coils, rng), self._sigma(rng), rng)
         maps = scan.sensitivities
         if rng.random() < self.estimated:
             maps = rough_sensitivities(scan.kspace, int(rng.integers(16, 33)), float(rng.uniform(-0.05, 0.08)))

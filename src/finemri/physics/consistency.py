@@ -1,6 +1,10 @@
 """Keep what was measured: the sampled k-space of one coil or many stays what the scanner said."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from finemri.physics.fourier import to_image, to_kspace
@@ -54,6 +58,7 @@ class SenseOperator:
 
 
 _TINY = 1e-20
+BANDS = (0.2, 0.5, 0.7, 0.85, 0.95)
 SOLVED = 1e-5
 """A residual this small, relative to the right side, is as good as single precision gets."""
 
@@ -67,6 +72,22 @@ def combine(images: Measured, sensitivities: Measured) -> ComplexImages:
     """x = Σ_c S̄_c x_c: coil images (b, coil, i, j) -> image (b, i, j); the best estimate where Σ |S|² = 1."""
     image: ComplexImages = torch.linalg.vecdot(sensitivities, images, dim=1)
     return image
+
+
+def spectrum(kspace: Measured, mask: Where, bands: Sequence[float] = BANDS) -> Float[Tensor, "batch band"]:
+    """ln of the median |k| of the measured samples in rings about DC: where it stops falling, noise begins.
+
+    A ring holds those between two of the quantiles ``bands`` of the distance from DC.
+    """
+    i, j = (torch.arange(n, device=kspace.device) - n // 2 for n in kspace.shape[-2:])
+    radius = torch.hypot(i[:, None] / i.numel(), j[None, :] / j.numel())
+    levels = []
+    for samples, measured in zip(kspace, mask[:, 0], strict=True):
+        order = samples[:, measured].abs()[:, radius[measured].argsort()]
+        edges = [round(share * order.shape[1]) for share in (*bands, 1.0)]
+        rings = pairwise(edges)
+        levels.append(torch.stack([order[:, a : max(b, a + 1)].median() for a, b in rings]))
+    return torch.log(torch.stack(levels) + 1e-6)
 
 
 def keep_measured(

@@ -35,7 +35,8 @@ class Scanning:
     estimated: float = 0.0
     """Share of slices whose sensitivities are estimated from the scan's own centre, as they are in life."""
     noise: tuple[float, float] = (0.0, 0.0)
-    """Lowest and highest σ of the noise of a sample, relative to the brightest tissue."""
+    """Lowest and highest σ of the noise of a sample, relative to the brightest tissue; even in the logarithm, if both
+    are above 0."""
     phase: bool = True
     """Give real-valued images a smooth random phase; else they stay real (paper 004)."""
     shaded: float = 0.0

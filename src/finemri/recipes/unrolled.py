@@ -39,7 +39,7 @@ class Unrolled:
     """Conjugate gradients of the SENSE image that it starts from."""
     gradients: int = 3
     """Conjugate gradients after each U-Net."""
-    finish: int = 8
+    finish: int = 12
     """Conjugate gradients after the last one."""
     consistency: bool = True
     """Look at the data after the start."""
