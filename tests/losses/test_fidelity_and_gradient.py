@@ -73,8 +73,8 @@ def test_a_complex_image_descends_to_the_true_one_in_both_parts(loss: Callable[[
 
 def test_the_logarithm_counts_every_image_by_its_psnr() -> None:
     """An image of a hundredth of the error counts as much: half the error of either is ln 2 / 2 less."""
-    true = torch.zeros(2, 1, 4, 4, dtype=torch.complex64)
-    made = torch.stack([torch.full((1, 4, 4), 0.1), torch.full((1, 4, 4), 0.001)]).to(torch.complex64)
+    true = torch.zeros(2, 4, 4, dtype=torch.complex64)
+    made = torch.stack([torch.full((4, 4), 0.1), torch.full((4, 4), 0.001)]).to(torch.complex64)
     expected = 0.5 * (np.log(0.1**2 / 2) + np.log(0.001**2 / 2)) / 2
     assert float(log_squared(made, true, floor=0.0)) == pytest.approx(expected, rel=1e-5)
     halved = made * torch.tensor([1.0, 0.5]).reshape(2, 1, 1, 1)
