@@ -285,7 +285,8 @@ def tabulate(rows: Sequence[Row], names: Mapping[str, str], into: Path) -> dict[
     text += ["| method | seeds | PSNR | SSIM | HFEN | SIS |", "|---|---|---|---|---|---|"]
     for name, seeds in results.items():
         cells = [spread(seeds, key, digits) for key, digits in (("psnr", 2), ("ssim", 4), ("hfen", 3), ("sis", 3))]
-        text.append(f"| {TITLES[name]} | {len(seeds)} | " + " | ".join(cells) + " |")
+        count = "–" if name in BASELINES else len(seeds)
+        text.append(f"| {TITLES[name]} | {count} | " + " | ".join(cells) + " |")
     text += ["", *pairs(values)]
     (into / "results.md").write_text("\n".join(text) + "\n")
     print("\n".join(text))
