@@ -337,7 +337,7 @@ def mean_of(values: Mapping[str, Values], name: str, seeds: Iterable[str], measu
 
 
 def draw(results: Mapping[str, Sequence[Mapping[str, float]]], into: Path) -> None:
-    """004-psnr-sis.png: what each method is worth to a ruler, and to a segmenter."""
+    """paper-004-psnr-sis.png: what each method is worth to a ruler, and to a segmenter."""
     plt = pyplot()
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     main = ("zero-filled", "l1-wavelet", "dlmri", "dagan", "recnet", "refined", "joint")
@@ -348,12 +348,12 @@ def draw(results: Mapping[str, Sequence[Mapping[str, float]]], into: Path) -> No
     axis.axhline(1, color="grey", linestyle=":")
     axis.set(xlabel="PSNR, dB", ylabel="SIS", title="mean over people; a mark a seed")
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-    figure.savefig(into / "004-psnr-sis.png", dpi=100)
+    figure.savefig(into / "paper-004-psnr-sis.png", dpi=100)
     plt.close(figure)
 
 
 def show(images: Path, names: Mapping[str, str], segmenter: Path, into: Path) -> None:
-    """004-slices.png: of the first two people the slice of which the segmenter finds most in the truth, outlined."""
+    """paper-004-slices.png: of the first two people the slice of which most is found in the truth, outlined."""
     from finemri.shelf import find_segmenter
 
     plt = pyplot()
@@ -376,7 +376,7 @@ def show(images: Path, names: Mapping[str, str], segmenter: Path, into: Path) ->
             axis.set_axis_off()
     for axis, name in zip(axes[0], wanted, strict=True):
         axis.set_title(TITLES[name], fontsize=8)
-    figure.savefig(into / "004-slices.png", dpi=100)
+    figure.savefig(into / "paper-004-slices.png", dpi=100)
     plt.close(figure)
 
 
