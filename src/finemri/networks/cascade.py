@@ -1,7 +1,9 @@
 """Unrolled reconstruction: a small U-Net, conjugate gradients towards the data, and again; one coil or many."""
 
+from typing import NamedTuple
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from finemri.networks.channels import to_channels, to_complex
 from finemri.networks.unet2d import UNet2D
@@ -34,7 +36,7 @@ class Cascade(nn.Module):
         memory: int = 4,
         start: int = 10,
         gradients: int = 3,
-        finish: int = 12,
+        finish: int = 20,
         *,
         consistency: bool = True,
     ) -> None:
@@ -48,26 +50,47 @@ class Cascade(nn.Module):
         self.damping = nn.Sequential(nn.Linear(len(BANDS), 16), nn.Tanh(), last)
 
     def forward(self, kspace: Measured, mask: Where, sensitivities: Measured) -> ComplexImages:
+        return self.finished(self.unrolled(kspace, mask, sensitivities))
+
+    def unrolled(self, kspace: Measured, mask: Where, sensitivities: Measured) -> "Guess":
+        """Everything but the last conjugate gradients."""
         with torch.autocast(kspace.device.type, enabled=False), torch.no_grad():
             turn = coarse_phase(kspace, sensitivities)
             sense = SenseOperator(mask, sensitivities * turn.unsqueeze(1))
             measured = sense.adjoint(kspace)
-            seen_noise = spectrum(kspace, mask)
+            rings = spectrum(kspace, mask)
             x = sense.solve(measured, measured, self.start)
             first = to_channels(x)
-        kept = first.new_zeros(len(x), self.memory, *x.shape[-2:])
-        gradients = [self.gradients] * (len(self.networks) - 1) + [self.finish]
         with torch.autocast(kspace.device.type, enabled=False):
-            dampings = self.damping(seen_noise).clamp(*DAMPING).exp().unbind(1)
-        for network, weight, steps in zip(self.networks, dampings, gradients, strict=True):
-            damping = weight[:, None, None]
+            dampings = [weight[:, None, None] for weight in self.damping(rings).clamp(*DAMPING).exp().unbind(1)]
+        kept = first.new_zeros(len(x), self.memory, *x.shape[-2:])
+        for step, network in enumerate(self.networks):
             with torch.autocast(kspace.device.type, enabled=False):
+                if step and self.consistency:
+                    damping = dampings[step - 1]
+                    x = sense.solve(measured + damping * x, x, self.gradients, damping)
                 gradient = sense.normal(x) - measured if self.consistency else torch.zeros_like(x)
                 seen = torch.cat([to_channels(x), to_channels(gradient), first, kept], dim=1)
             made = network(seen.contiguous(memory_format=torch.channels_last)).float()
             kept = made[:, 2:]
             x = x + to_complex(made[:, :2])
-            if self.consistency:
-                with torch.autocast(kspace.device.type, enabled=False):
-                    x = sense.solve(measured + damping * x, x, steps, damping)
-        return x * turn
+        return Guess(x, sense, measured, dampings[-1], turn)
+
+    def finished(self, guess: "Guess", trust: float = 1.0) -> ComplexImages:
+        """The last conjugate gradients, with μ / ``trust``: how much more the data count than in training."""
+        x = guess.image
+        if self.consistency:
+            with torch.autocast(x.device.type, enabled=False):
+                damping = guess.damping / trust
+                x = guess.sense.solve(guess.measured + damping * x, x, self.finish, damping)
+        return x * guess.turn
+
+
+class Guess(NamedTuple):
+    """What the last U-Net says, and what it takes to hold it against the data."""
+
+    image: Tensor
+    sense: SenseOperator
+    measured: Tensor
+    damping: Tensor
+    turn: Tensor

@@ -39,7 +39,7 @@ class Unrolled:
     """Conjugate gradients of the SENSE image that it starts from."""
     gradients: int = 3
     """Conjugate gradients after each U-Net."""
-    finish: int = 12
+    finish: int = 20
     """Conjugate gradients after the last one."""
     consistency: bool = True
     """Look at the data after the start."""
@@ -139,9 +139,14 @@ class Unrolled:
 
     def reconstructor(self, generator: "nn.Module", device: str = "cpu") -> "Reconstructor":
         """The trained generator at work, on slices of any matrix and number of coils."""
-        from finemri.recipes.network_reconstructor import NetworkReconstructor
+        from functools import partial
 
-        return NetworkReconstructor(generator, device=device)
+        from finemri.networks.cascade import Cascade
+        from finemri.recipes.network_reconstructor import NetworkReconstructor
+        from finemri.recipes.trust import cross_validated
+
+        assert isinstance(generator, Cascade)
+        return NetworkReconstructor(generator, device=device, run=partial(cross_validated, generator))
 
     def _losses(self) -> "Losses":
         from finemri.losses.fidelity import log_squared, mean_absolute, mean_squared
