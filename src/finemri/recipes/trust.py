@@ -20,7 +20,7 @@ CENTRE = 0.15
 def cross_validated(network: Cascade, kspace: Measured, mask: Where, sensitivities: Measured) -> ComplexImages:
     """x with the trust t whose image, made without the samples H kept aside, comes nearest to them.
 
-    t = argmin Σ_H |k − F S x_t|²; then x_t of all samples. In training the noise varies over two decades, and one
+    t = argmin Σ_H |k − F S x_t|²; then x_t of all samples. In training the noise varies by a factor of sixty, and one
     damping for all is a compromise: clean scans deserve more trust in their data than it gives them. One slice a call.
     """
     aside = torch.from_numpy(kept_aside(mask[0, 0].cpu().numpy()))[None, None].to(mask.device)
