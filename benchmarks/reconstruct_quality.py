@@ -56,7 +56,7 @@ def main() -> None:
         f"{full.coils} coils, {full.shape[0]}×{full.shape[1]}, {settings.masks} masks a line,"
         f" {torch.get_num_threads()} threads"
     )
-    print(f"{'mask':20}{'method':24}{'PSNR':>8}{'SSIM':>8}{'seconds':>9}")
+    print(f"{'mask':26}{'method':24}{'PSNR':>8}{'SSIM':>8}{'seconds':>9}")
     for pattern, acceleration, acs in TASKS:
         sampling = Sampling(pattern, acceleration, acs)
         found: dict[str, list[tuple[float, float, float]]] = {method: [] for method in methods}
@@ -71,7 +71,7 @@ def main() -> None:
         best = max((method for method in methods if method.startswith("l1")), key=lambda method: means[method][0])
         for method in (name, best, "zero-filled"):
             psnr, ssim, seconds = means[method]
-            print(f"{sampling.name:20}{method:24}{psnr:8.2f}{ssim:8.4f}{seconds:9.3f}")
+            print(f"{sampling.name:26}{method:24}{psnr:8.2f}{ssim:8.4f}{seconds:9.3f}")
 
 
 def score(image: np.ndarray, truth: np.ndarray, head: np.ndarray) -> tuple[float, float]:

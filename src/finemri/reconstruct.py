@@ -41,7 +41,8 @@ def reconstruct(
     Samples that are zero in all coils count as unmeasured, unless the file or ``mask`` says what was measured; what a
     ``mask`` leaves out is forgotten. Sensitivities are the file's, or of a file of their own, or estimated from the
     centre of k-space (ESPIRiT). ``method`` is any reconstructor on the shelf or a weights file; by default, the weights
-    that ship for one coil or many. ``slices`` of the file, all by default; ``coils``: compress to so many beforehand.
+    that ship for many coils, ℓ1-wavelet for one. ``slices`` of the file, all by default; ``coils``: compress to so many
+    beforehand.
     Raises Refusal for whatever does not fit, before anything is written.
     """
     started = time.perf_counter()

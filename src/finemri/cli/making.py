@@ -118,8 +118,8 @@ class Reconstruct:
     output: Annotated[Path, arg(aliases=["-o"])]
     """.npy or .h5 keep the phase; .nii.gz and .png hold the magnitude."""
     method: str | None = None
-    """Any reconstructor that `finemri recipes` lists, or the path of a weights file. Default: the weights that ship,
-    for one coil or many."""
+    """Any reconstructor that `finemri recipes` lists, or the path of a weights file. Default: kspace-multicoil, for one
+    coil l1-wavelet."""
     mask: Path | None = None
     """Zeros and ones, i by j: what counts as measured. Default: the file's mask, or samples that are not zero."""
     sensitivities: Path | None = None
