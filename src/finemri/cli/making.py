@@ -181,7 +181,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Demo:
-    """Super-resolve a real anatomy that comes with nilearn, and show how much better than a spline it is."""
+    """Super-resolve a real anatomy that comes with nilearn, reconstruct its k-space, and show what came of it."""
 
     into: Path = Path("demo-output")
     """Where the NIfTI files and the picture go."""
