@@ -33,7 +33,7 @@ def main() -> None:
         if path.is_file():
             tensors, header = load_weights(path)
             index[name] = {
-                "recipe": header["recipe"],
+                "recipe": name,
                 "job": "reconstruct",
                 "stage": header["stage"],
                 "parameters": sum(t.numel() for t in tensors.values()),
@@ -61,7 +61,7 @@ def card(name: str, coils: str, facts: dict[str, object], header: dict[str, obje
         rounds=header["rounds"],
         history=HISTORY[name],
         batch=recipe.batch,
-        recipe=header["recipe"],
+        recipe=name,
         measured="\n\n".join(f"```\n{text}\n```" for text in told) or "Not measured yet.",
         **{key: facts[key] for key in ("parameters", "sha256")},
     )

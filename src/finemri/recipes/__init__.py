@@ -123,7 +123,10 @@ RECIPES: dict[str, Recipe] = {
     "segmenter": Segmenter(),
     "kspace-multicoil": Unrolled(scanning=_HEADS, l1=0.0, log_mse=1.0, fidelity_rounds=3_000),
     "kspace-singlecoil": Unrolled(
-        scanning=replace(_HEADS, coils=(1, 1), estimated=0.0), l1=0.0, log_mse=1.0, fidelity_rounds=1_200
+        scanning=replace(_HEADS, coils=(1, 1), estimated=0.0, noise=(0.0005, 0.1)),
+        l1=0.0,
+        log_mse=1.0,
+        fidelity_rounds=3_000,
     ),
 }
 
