@@ -13,6 +13,7 @@ from jaxtyping import Float32
 from finemri.cohorts.acquisitions import measure
 from finemri.cohorts.cohort import Cohort, Subject
 from finemri.cohorts.layouts import KSPACE, PICTURES
+from finemri.cohorts.measured import is_whole
 from finemri.cohorts.planes import centred
 from finemri.cohorts.slices import LabelledSlice, SliceSource, VolumeSlices
 from finemri.cohorts.stacks import StackSlices
@@ -22,7 +23,7 @@ from finemri.physics.kspace import KSpace
 from finemri.physics.phase import smooth_phase
 from finemri.rawdata.files import LOOKS_LIKE_IMAGE, Domain, open_raw
 from finemri.refusal import Refusal
-from finemri.shapes import Magnitude, Sampled
+from finemri.shapes import Magnitude
 
 Size = tuple[int, int]
 Axis = Literal[0, 1, 2]
@@ -154,7 +155,7 @@ class Measured:
         self.raw = open_raw(scan.images[0], domain=scanner.domain)
         if LOOKS_LIKE_IMAGE in self.raw.flags:
             raise Refusal(f"The k-space of {scan.name} {LOOKS_LIKE_IMAGE}, or --domain kspace if it is not.")
-        if not _whole(self.raw.sampled):
+        if not is_whole(self.raw.sampled):
             share = self.raw.sampled.mean()
             raise Refusal(
                 f"Only {share:.0%} of the k-space of {scan.name} was measured, with gaps, so nobody knows the true "
@@ -197,13 +198,6 @@ class Measured:
 
     def _image(self, n: int) -> Magnitude:
         return root_sum_of_squares(to_image(torch.from_numpy(self.raw.samples[n])).numpy())
-
-
-def _whole(mask: Sampled) -> bool:
-    """Every sample of a part that is at least half of k-space: zeros around it are no gaps."""
-    sides = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
-    middle = mask[tuple(slice(side[0], side[-1] + 1) for side in sides)]
-    return bool(middle.all() and middle.size >= mask.size / 2)
 
 
 def _source(scan: Subject, scanner: Scanner, *, pictures: bool, labels: bool) -> SliceSource:
