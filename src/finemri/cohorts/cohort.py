@@ -12,6 +12,21 @@ Thing = TypeVar("Thing", str, Path)
 
 
 @dataclass(frozen=True)
+class Pair:
+    """One person scanned in two qualities, as ``finemri pair`` lays them down: NIfTI files, slices along k.
+
+    Both have the same in-plane grid (i, j). ``finemri.cohorts.pairing.open_pair`` opens it.
+    """
+
+    coarse: Path
+    """The quick scan: thick slices, or a low field."""
+    fine: Path
+    """The scan that it should have been."""
+    matches: tuple[tuple[int, int], ...] | None = None
+    """(slice of coarse, slice of fine) along k, rising; None: both lie on one grid, voxel by voxel."""
+
+
+@dataclass(frozen=True)
 class Subject:
     """One person: all the files of one person stand together, whatever the visit."""
 
@@ -21,6 +36,14 @@ class Subject:
     """Scans: NIfTI files, or folders of DICOM slices."""
     labels: tuple[Path, ...] = ()
     """Label maps."""
+    pairs: tuple[Pair, ...] = ()
+    """Pairs of a coarse and a fine scan."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file, each as often as it is listed; those of pairs once."""
+        paired = dict.fromkeys(path for pair in self.pairs for path in (pair.coarse, pair.fine))
+        return self.images + self.labels + tuple(paired)
 
 
 @dataclass(frozen=True)
@@ -33,7 +56,7 @@ class Cohort:
         twice = _repeated(subject.name for subject in self.subjects)
         if twice:
             raise Refusal(f"The subject {twice[0]} stands twice in this cohort; give every person one entry.")
-        if _repeated(path.resolve() for subject in self.subjects for path in subject.images + subject.labels):
+        if _repeated(path.resolve() for subject in self.subjects for path in subject.files):
             raise Refusal(
                 "A file stands twice in this cohort, so that a person could be on both sides of a split; list it once."
             )

@@ -15,7 +15,7 @@ from torch import Tensor
 from finemri.cohorts.regions import LabelRegions, Region, Regions, VolumeRegions, in_units
 from finemri.physics.degradation import Degradation, KSpaceTruncation, add_gaussian_noise, add_rician_noise
 from finemri.refusal import Refusal
-from finemri.volumes.intensity import NORMALISERS
+from finemri.volumes.intensity import NORMALISERS, Normaliser
 
 Patch = Float32[Tensor, "1 _ _ _"]
 
@@ -106,11 +106,11 @@ class Patches:
         rng = np.random.default_rng([self.seed, n])
         fine = self._region(rng)
         if self.contrast_jitter:
-            fine = _jitter(fine, rng)
+            fine = jitter(fine, rng)
         units = in_units(self.normaliser)
         fine = (fine - units.offset) / units.scale
         coarse = self._degradation(rng)(fine)
-        coarse = self._noisy(coarse, rng)
+        coarse = noisy(coarse, self.noise, units, rng)
         return {"coarse": self._trim(coarse, (1, 1, 1)), "fine": self._trim(fine, self.scale)}
 
     def _region(self, rng: np.random.Generator) -> Region:
@@ -125,16 +125,6 @@ class Patches:
         weights = None if self.weights is None else np.asarray(self.weights) / np.sum(self.weights)
         chosen = self.degradations[rng.choice(len(self.degradations), p=weights)]
         return replace(chosen, boundary="mirror") if isinstance(chosen, KSpaceTruncation) else chosen
-
-    def _noisy(self, coarse: Region, rng: np.random.Generator) -> Region:
-        kind, sigma, seed = rng.random(), float(rng.uniform(*self.noise)), int(rng.integers(2**62))
-        if kind < 0.5 or sigma == 0:
-            return coarse
-        units = in_units(self.normaliser)
-        generator, air = torch.Generator().manual_seed(seed), -units.offset / units.scale
-        if kind < 0.75:
-            return add_gaussian_noise(coarse, sigma, generator)
-        return air + add_rician_noise(coarse - air, sigma, generator)  # a magnitude is counted from air
 
     def _trim(self, image: Region, scale: tuple[int, int, int]) -> Patch:
         i, j, k = (slice(s * self.guard, s * (self.guard + p)) for s, p in zip(scale, self.size, strict=True))
@@ -209,7 +199,18 @@ def _agree(scale: int | tuple[int, int, int] | None, degradations: Sequence[Degr
             raise Refusal(f"A training for scale {wanted} cannot use a degradation of scale {degradation.scale}.")
 
 
-def _jitter(image: Region, rng: np.random.Generator) -> Region:
+def noisy(coarse: Region, sigmas: tuple[float, float], units: Normaliser, rng: np.random.Generator) -> Region:
+    """With σ drawn from ``sigmas``: half of the images as they are, a quarter each with Gaussian and Rician noise."""
+    kind, sigma, seed = rng.random(), float(rng.uniform(*sigmas)), int(rng.integers(2**62))
+    if kind < 0.5 or sigma == 0:
+        return coarse
+    generator, air = torch.Generator().manual_seed(seed), -units.offset / units.scale
+    if kind < 0.75:
+        return add_gaussian_noise(coarse, sigma, generator)
+    return air + add_rician_noise(coarse - air, sigma, generator)  # a magnitude is counted from air
+
+
+def jitter(image: Region, rng: np.random.Generator) -> Region:
     """Another brightness and gamma; rarely the negative."""
     gamma, gain, invert = float(np.exp(rng.normal(0, 0.2))), float(rng.uniform(0.8, 1.1)), rng.random() < 0.05
     image = image.clamp(min=0).pow(gamma) * gain

@@ -3,19 +3,17 @@
 Names tell everything: of the files only cohort.json is read, and of others the four letters that say DICM.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from finemri.cohorts.cohort import Cohort, Subject
+from finemri.cohorts.described import DESCRIPTION, read_description
 from finemri.refusal import Refusal
 
 NIFTI = (".nii.gz", ".nii")
 PICTURES = (".png", ".jpg", ".jpeg")
 KSPACE = (".h5", ".hdf5", ".npy", ".npz", ".mat", ".cfl")
-DESCRIPTION = "cohort.json"
 LABEL_FOLDER = re.compile(r"label(s|tr|_?maps?|s_.*)?$", re.IGNORECASE)
 LABEL_FILE = re.compile(r"[_-](dseg|aseg|seg|segmentation|labels?|label_?map)$", re.IGNORECASE)
 NO_IMAGE = re.compile(r"_(mask|defacemask|desc-[^_]*_mask)$", re.IGNORECASE)
@@ -35,7 +33,8 @@ CHANNEL = re.compile(r"_\d{4}$")
 def find_cohort(path: Path, *, labels: bool = False) -> Cohort:
     """Who is in a folder, whatever its layout; a single scan or a ``cohort.json`` will do as well.
 
-    Known are: ``cohort.json`` ({"subjects": [{"name": …, "images": […], "labels": […]}]}, paths relative to it); BIDS
+    Known are: ``cohort.json`` ({"subjects": [{"name": …, "images": […], "labels": […]}]}, paths relative to it; with
+    "pairs": [{"coarse": …, "fine": …, "matches": […]}] where ``finemri pair`` wrote it); BIDS
     (sub-*/[ses-*/]anat); Medical Decathlon (imagesTr, labelsTr) and its like (images, labels); a folder of NIfTI files;
     a folder with one subfolder of NIfTI files or DICOM slices for each person. People behind DICOM folders are counted:
     subject-001 and so on. Where there is none of these: files of k-space (HDF5, NumPy, MATLAB, BART), one a person or
@@ -48,14 +47,14 @@ def find_cohort(path: Path, *, labels: bool = False) -> Cohort:
     if not path.exists():
         raise Refusal(f"There is no folder {path}; check the name.")
     read = _one_file if path.is_file() else next((read for claims, read in LAYOUTS if claims(path)), _nobody)
-    subjects = [subject for subject in read(path) if subject.images or subject.labels]
+    subjects = [subject for subject in read(path) if subject.files]
     if not subjects:
         raise Refusal(
             f"No scan was found in {path}: expected NIfTI, DICOM folders, BIDS, Decathlon, k-space, stacks of pictures "
             f"or {DESCRIPTION}."
         )
     if labels or (path.is_dir() and LABEL_FOLDER.match(path.name)):
-        subjects = [Subject(s.name, (), s.images + s.labels) for s in subjects]
+        subjects = [Subject(s.name, (), s.images + s.labels, s.pairs) for s in subjects]
     return Cohort(tuple(sorted(subjects, key=lambda subject: subject.name)))
 
 
@@ -65,43 +64,10 @@ def _nobody(_: Path) -> list[Subject]:
 
 def _one_file(path: Path) -> list[Subject]:
     if path.suffix == ".json":
-        return _described(path)
+        return read_description(path)
     if path.name.lower().endswith((*NIFTI, *KSPACE, *PICTURES)):
         return [_subject(_person(path), [path])]
     return [Subject("subject-001", (path,))] if _says_dicom(path) else []
-
-
-def _described(path: Path) -> list[Subject]:
-    """Read cohort.json."""
-    path = path / DESCRIPTION if path.is_dir() else path
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["subjects"]
-        return [Subject(_text(e["name"]), _listed(e, "images", path), _listed(e, "labels", path)) for e in entries]
-    except Refusal:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Refusal(
-            f'{path} does not describe a cohort; write {{"subjects": [{{"name": "a", "images": ["a.nii.gz"]}}]}}.'
-        ) from error
-
-
-def _listed(entry: dict[str, Any], key: str, path: Path) -> tuple[Path, ...]:
-    """Paths of an entry, all of which exist."""
-    if isinstance(entry.get(key, []), str):
-        raise TypeError(f"{key} is a list")
-    paths = tuple(path.parent / _text(name) for name in entry.get(key, []))
-    missing = sum(not p.exists() for p in paths)
-    if missing:
-        raise Refusal(
-            f"{path} lists {missing} {key} of one subject that do not exist; write paths relative to its own folder."
-        )
-    return paths
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError("a name is a text")
-    return value
 
 
 def _bids(path: Path) -> list[Subject]:
@@ -245,7 +211,7 @@ def _says_dicom(file: Path) -> bool:
 
 PAIRED = (("imagesTr", "labelsTr"), ("images", "labels"))
 LAYOUTS: tuple[tuple[Callable[[Path], bool], Callable[[Path], list[Subject]]], ...] = (
-    (lambda path: (path / DESCRIPTION).is_file(), _described),
+    (lambda path: (path / DESCRIPTION).is_file(), read_description),
     (_is_bids, _bids),
     (lambda path: any((path / images).is_dir() for images, _ in PAIRED), _paired),
     (lambda path: bool(_scans(path)) and not _holds_scans(path), _flat),

@@ -30,4 +30,6 @@ def slices_of(cohort: Cohort, *, axis: Axis = 2, labels: bool = False) -> SliceS
         return MeasuredSlices(cohort) if found == {"k-space"} else StackSlices(cohort)
     if any(subject.labels for subject in cohort.subjects):
         return LabelSlices(cohort, matrix=DRAWN, axis=axis, zoom=(0.6, 1.2))
+    if any(subject.pairs for subject in cohort.subjects):
+        raise Refusal("This cohort holds pairs of a coarse and a fine scan; train a recipe that learns from pairs.")
     raise Refusal("A cohort without a single image or label map teaches nothing; check the folder.")

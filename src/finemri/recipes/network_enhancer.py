@@ -3,7 +3,8 @@
 import copy
 import math
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Literal
 
@@ -44,8 +45,8 @@ class NetworkEnhancer:
     ) -> None:
         self.scale = (scale, scale, scale) if isinstance(scale, int) else scale
         self.normaliser = normaliser
-        self.device = _device(device)
-        self.precision: Precision = precision if _has_bf16(self.device) else "fp32"
+        self.device = find_device(device)
+        self.precision: Precision = precision if has_bf16(self.device) else "fp32"
         network = copy.deepcopy(network).eval().requires_grad_(False).to(self.device)  # noqa: FBT003
         self._network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # stubs know 4D
 
@@ -83,13 +84,20 @@ class NetworkEnhancer:
         return float(ledger.most / edge**3 + 4 * math.prod(self.scale))
 
     def _run(self, x: Tensor) -> Tensor:
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"),
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),  # TF32 would round the interpolation to 10 bits
-        ):
+        with at_work(self.device, self.precision):
             y: Tensor = self._network(x)
             return y
+
+
+@contextmanager
+def at_work(device: torch.device, precision: Precision) -> Iterator[None]:
+    """Without gradients, in that precision."""
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"),
+        torch.backends.cudnn.flags(enabled=True, allow_tf32=False),  # TF32 would round the interpolation to 10 bits
+    ):
+        yield
 
 
 def receptive_radius(
@@ -101,20 +109,24 @@ def receptive_radius(
     a neighbour by zero here and there, which NaN survives. Raises Refusal for a network that looks everywhere: it
     cannot be run in tiles.
     """
-    i, j, k = (_radius(network, axis, factor, device) for axis, factor in enumerate(scale))
+    i, j, k = (radius(network, axis, factor, device) for axis, factor in enumerate(scale))
     return i, j, k
 
 
 @torch.inference_mode()
-def _radius(network: nn.Module, axis: int, factor: int, device: torch.device | str) -> int:
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv3d | nn.ConvTranspose3d)]
+def radius(
+    network: nn.Module, axis: int, factor: int, device: torch.device | str, axes: int = 3, channels: int = 1
+) -> int:
+    """``receptive_radius`` along one axis, of a network that takes so many channels on so many axes."""
+    kinds = nn.Conv2d | nn.ConvTranspose2d | nn.Conv3d | nn.ConvTranspose3d
+    layers = [layer for layer in network.modules() if isinstance(layer, kinds)]
     stride = max((layer.dilation[axis] * (layer.kernel_size[axis] - 1) for layer in layers), default=1)
     length = 64
     while length <= FARTHEST:
-        size = [5, 5, 5]
+        size = [5] * axes
         size[axis] = length
         centre = length // 2
-        x = torch.zeros(1, 1, *size, device=device)
+        x = torch.zeros(1, channels, *size, device=device)
         x.select(axis + 2, centre)[:] = float("nan")
         seeing = network(x).isnan().nonzero()[:, axis + 2] // factor
         first, last = int(seeing.min()), int(seeing.max())
@@ -157,7 +169,8 @@ class Ledger(TorchFunctionMode):
         self.held -= size
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """cpu, cuda, cuda:1 or auto. Raises Refusal for one that is not there."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -169,7 +182,7 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _has_bf16(device: torch.device) -> bool:
+def has_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is the hardware's own; elsewhere it would be slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from finemri.cohorts.cohort import Cohort
 from finemri.cohorts.examples import Examples, Mixture, SyntheticPatches, VolumePatches
+from finemri.cohorts.whole import WholeScans
 from finemri.physics.degradation import Degradation
 from finemri.refusal import Refusal
 from finemri.volumes.files import open_volume
@@ -24,10 +25,12 @@ def patches_of_cohorts(
     contrast_jitter: bool,
     zoom: tuple[float, float],
     normaliser: str,
+    whole: bool = False,
 ) -> Examples:
     """Real patches where a cohort has images, synthetic ones where it has label maps alone.
 
-    Raises Refusal where a cohort has neither, or shares and cohorts do not match.
+    ``whole``: real scans are made coarse as wholes and then cut (finemri.cohorts.whole). Raises Refusal where a cohort
+    has neither, or shares and cohorts do not match.
     """
     if len(shares) != len(cohorts):
         raise Refusal(f"{len(cohorts)} cohorts need as many shares, not {len(shares)}.")
@@ -36,7 +39,19 @@ def patches_of_cohorts(
         own_seed = seed * 1000 + number
         images = [path for subject in cohort.subjects for path in subject.images]
         labels = [path for subject in cohort.subjects for path in subject.labels]
-        if images:
+        if images and whole:
+            kinds.append(
+                WholeScans(
+                    (open_volume(path).voxels for path in images),
+                    degradations=degradations,
+                    patch=patch,
+                    seed=own_seed,
+                    noise=noise,
+                    contrast_jitter=contrast_jitter,
+                    normaliser=normaliser,
+                )
+            )
+        elif images:
             kinds.append(
                 VolumePatches(
                     (open_volume(path).voxels for path in images),
@@ -60,6 +75,8 @@ def patches_of_cohorts(
                     normaliser=normaliser,
                 )
             )
+        elif any(subject.pairs for subject in cohort.subjects):
+            raise Refusal("This cohort holds pairs of a coarse and a fine scan; train a recipe that learns from pairs.")
         else:
             raise Refusal("A cohort without a single image or label map teaches nothing; check the folder.")
     return Mixture(kinds, shares, seed)

@@ -65,3 +65,8 @@ def cosine(rounds: int, warm_up: int = 100, lowest: float = 0.01) -> Callable[[i
 def halving(every: int) -> Callable[[int], float]:
     """Round -> ½^⌊round / every⌋."""
     return lambda number: 0.5 ** (number // every)
+
+
+def switched(at: int, factor: float) -> Callable[[int], float]:
+    """Round -> 1, and ``factor`` from round ``at`` on."""
+    return lambda number: factor if number >= at else 1.0

@@ -98,6 +98,8 @@ class VolumeSRGAN:
     """Random brightness and gamma of every patch."""
     zoom: tuple[float, float] = (1.0, 1.0)
     """Resample volumes to voxels this many times as large, at random in the range."""
+    whole: bool = False
+    """Make small scans coarse as wholes and cut patches then, so that their edges are learnt as well."""
     normaliser: Literal["max", "percentile"] = "max"
     """Brightness: the paper's −1..1 by the maximum, or 0..1 by the 99.9th percentile."""
     precision: Literal["bf16", "fp32"] = "fp32"
@@ -129,6 +131,8 @@ class VolumeSRGAN:
             raise Refusal("The fidelity stage has nothing to learn: set fidelity_mse or fidelity_l1 above 0.")
         if self.blur_across_batch and (self.degradations != ("blur",) or self.noise):
             raise Refusal("blur_across_batch goes with degradations=blur and noise=0, as it was published.")
+        if self.whole and self.zoom != (1.0, 1.0):
+            raise Refusal("Whole scans keep their voxels: set zoom to 1 1, or leave whole out.")
         if not self.degradations:
             raise Refusal("degradations names at least one of blur and kspace.")
 
@@ -171,6 +175,7 @@ class VolumeSRGAN:
             contrast_jitter=self.contrast_jitter,
             zoom=self.zoom,
             normaliser=self.normaliser,
+            whole=self.whole,
         )
         return BlurredAcross(examples, self.batch, self.sigma) if self.blur_across_batch else examples
 
