@@ -22,7 +22,7 @@ def test_counts_are_the_papers() -> None:
     with torch.device("meta"):
         assert count(DAGANGenerator()) == kernels + gains
         assert count(DAGANCritic(head="dense")) == 48_166_209
-        assert count(DAGANCritic(head="dense", channels=3)) == 48_168_257
+        assert count(DAGANCritic(head="dense", inputs=3)) == 48_168_257
 
 
 @pytest.mark.parametrize(("size", "levels"), [(512, 8), (256, 8), (129, 8), (128, 7), (32, 5), (3, 2)])

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finemri.networks.features import VGGFeatures
+from finemri.networks.features import Convention, VGGFeatures
 from finemri.refusal import Refusal
 
 VGG19 = [
@@ -60,6 +60,40 @@ def test_layers_and_colours_are_those_written_out_by_hand(vgg19: Path) -> None:
     torch.testing.assert_close(VGGFeatures(vgg19, "relu2_2", "torchvision")(image), by_hand(rgb, w))
 
 
+def test_several_layers_tell_what_each_sees(vgg19: Path) -> None:
+    image = torch.rand(1, 1, 16, 16)
+    features = VGGFeatures(vgg19, ("relu3_3", "relu1_2", "pool2"))
+    seen = features.maps(image)
+    assert len(seen) == 3
+    for maps, name in zip(seen, ("relu1_2", "pool2", "relu3_3"), strict=True):
+        assert torch.equal(maps, VGGFeatures(vgg19, name)(image))
+    assert torch.equal(features(image), seen[-1])
+
+
+@pytest.mark.parametrize("convention", ["torchvision", "caffe"])
+def test_a_standardised_image_stands_for_imagenets(vgg19: Path, convention: Convention) -> None:
+    """Three colours of ImageNet's mean and deviation, standardised, look as they did (caffe's mean in whole levels)."""
+    z = torch.randn(1, 3, 12, 12)
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    image = z * deviation[:, None, None] + mean[:, None, None]
+    found = VGGFeatures(vgg19, "conv2_2", convention, brightness="standardised")(z)
+    expected = VGGFeatures(vgg19, "conv2_2", convention)(image)
+    assert (found - expected).abs().max() < 0.03 * expected.std()
+    assert expected.std() > 0.5
+
+
+def test_a_bare_image_goes_into_the_first_convolution_as_it_is(vgg19: Path) -> None:
+    """Colours in their order; one channel under the kernels' mean, as Narcomey & Gu's code has it."""
+    w, image = weights(VGG19), torch.rand(2, 1, 9, 9)
+    bare = VGGFeatures(vgg19, "conv1_1", brightness="bare")
+    kernel = w["features.0.weight"].mean(dim=1, keepdim=True)
+    expected = functional.conv2d(image, kernel, w["features.0.bias"], padding=1)
+    torch.testing.assert_close(bare(image), expected)
+    colours = torch.rand(2, 3, 9, 9)
+    expected = functional.conv2d(colours, w["features.0.weight"], w["features.0.bias"], padding=1)
+    torch.testing.assert_close(bare(colours), expected)
+
+
 def test_grey_is_all_three_colours(vgg19: Path) -> None:
     grey, features = torch.rand(1, 1, 9, 9), VGGFeatures(vgg19, "conv2_1")
     assert torch.equal(features(grey), features(grey.repeat(1, 3, 1, 1)))
@@ -96,6 +130,10 @@ def test_what_cannot_be_is_refused(vgg19: Path, tmp_path: Path) -> None:
         VGGFeatures(vgg19, "relu5_4")
     with pytest.raises(Refusal, match="no layer 'fc7'"):
         VGGFeatures(vgg19, "fc7")
+    with pytest.raises(Refusal, match="no layer 'relu9_1'"):
+        VGGFeatures(vgg19, ("relu1_1", "relu9_1"))
+    with pytest.raises(Refusal, match="name one"):
+        VGGFeatures(vgg19, ())
     with pytest.raises(Refusal, match="8×8"):
         VGGFeatures(vgg19, "pool3")(torch.rand(1, 1, 7, 9))
     with pytest.raises(Refusal, match="no file"):

@@ -119,3 +119,14 @@ def test_what_makes_no_sense_is_refused() -> None:
         SRResNet3D(3)
     with pytest.raises(Refusal, match="upsampler"):
         SRResNet3D(2, "bicubic")
+
+
+def test_on_one_grid_they_correct_what_they_are_given() -> None:
+    """Scale 1: coarse and fine lie on one grid; the way that every correction is added to is the image itself."""
+    torch.manual_seed(0)
+    x = torch.randn(1, 1, 5, 7, 3)
+    torch.testing.assert_close(PhaseFilters(1)(x), x)
+    for network in (SRResNet3D(1), ResidualSR3D(1), RRDBNet3D(1, blocks=1)):
+        assert network(x).shape == x.shape
+    with pytest.raises(Refusal, match="1, 2 or 4 times finer, not 3"):
+        ResidualSR3D(3)

@@ -43,20 +43,26 @@ class LeastSquares:
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """critic: BCE(D(x), a) + BCE(D(G), b); generator, non-saturating: BCE(D(G), c) (Goodfellow et al., 2014)."""
+    """critic: f (BCE(D(x), a) + BCE(D(G), b)); generator, non-saturating: BCE(D(G), c) (Goodfellow et al., 2014).
+
+    ``factor`` f = ½ is pix2pix's, which slows the critic down; Adam, which forgets the size of a loss, does not notice.
+    """
 
     real: Range = (1.0, 1.0)
     fake: Range = (0.0, 0.0)
     generator: Range = (1.0, 1.0)
+    factor: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("real", "fake", "generator"):
             low, high = getattr(self, name)
             if not 0 <= low <= high <= 1:
                 raise Refusal(f"Cross-entropy targets lie in 0..1; {name}=({low}, {high}) does not.")
+        if not self.factor > 0:
+            raise Refusal(f"The factor of a critic's loss is above 0, not {self.factor}.")
 
     def critic_loss(self, critic: Critic, real: Shown, fake: Shown) -> Tensor:
-        return _entropy(critic(real), self.real) + _entropy(critic(fake), self.fake)
+        return self.factor * (_entropy(critic(real), self.real) + _entropy(critic(fake), self.fake))
 
     def generator_loss(self, critic: Critic, fake: Shown) -> Tensor:
         return _entropy(critic(fake), self.generator)

@@ -1,12 +1,24 @@
-"""A loss that compares what another network sees."""
+"""Losses that compare what another network sees."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finemri.losses.view import magnitude
+from finemri.losses.view import magnitude, standardised
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """A network that tells what several of its layers see."""
+
+    def maps(self, image: Tensor) -> Sequence[Tensor]: ...
+
+    def eval(self) -> object: ...
+
+    def requires_grad_(self, requires_grad: bool) -> object: ...
 
 
 class Perceptual:
@@ -39,3 +51,27 @@ class Perceptual:
             shown = functional.interpolate(shown, self.size, mode="bilinear", align_corners=False)
         maps: Tensor = self.features(shown)
         return maps
+
+
+class LayeredPerceptual:
+    """Σ_l mean |φ_l(z(x̂)) − φ_l(z(x))|, z: each image to mean 0 and deviation 1 (Ravikumar et al., 2021).
+
+    Theirs are relu1_2, relu2_2, relu3_3 and relu4_3 of VGG16, of one grey channel taken for three colours.
+
+    Args:
+        features: φ_1 … φ_n by ``maps``, such as VGGFeatures of several layers. Frozen here, and put into eval mode.
+        seen: z.
+    """
+
+    def __init__(self, features: Layered, seen: Callable[[Tensor], Tensor] = standardised) -> None:
+        features.eval()
+        features.requires_grad_(requires_grad=False)
+        self.features = features
+        self.seen = seen
+
+    def __call__(self, made: Tensor, true: Tensor) -> Tensor:
+        with torch.no_grad():
+            expected = self.features.maps(self.seen(true))
+        found = self.features.maps(self.seen(made))
+        parts = [functional.l1_loss(a.float(), b.float()) for a, b in zip(found, expected, strict=True)]
+        return torch.stack(parts).sum()

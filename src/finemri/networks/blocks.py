@@ -131,14 +131,24 @@ def _keys(distance: Tensor, a: float = -0.5) -> Tensor:
 
 
 def initialise(network: nn.Module, deviation: float = 0.02, gain_deviation: float = 0.002) -> None:
-    """TensorLayer's start: convolutions N(0, 0.02²), batch-norm gains N(1, 0.002²), biases 0."""
+    """TensorLayer's start: convolutions N(0, 0.02²), batch-norm gains N(1, 0.002²), biases 0; in 2D and in 3D.
+
+    The 2D papers (DCGAN, pix2pix, SRGAN) draw the gains from N(1, 0.02²).
+    """
     for module in network.modules():
-        if isinstance(module, (nn.Conv3d, nn.ConvTranspose3d, nn.Linear)):
+        if isinstance(module, (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)):
             nn.init.normal_(module.weight, 0.0, deviation)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm3d):
+        elif isinstance(module, (nn.BatchNorm2d, nn.BatchNorm3d)) and module.affine:
             nn.init.normal_(module.weight, 1.0, gain_deviation)
     for module in network.modules():
         if isinstance(module, SubPixelNN):
             module.start_as_nearest()
+
+
+def initialise_bare(network: nn.Module, slope: float) -> None:
+    """He's start, for critics without normalisation: nothing else keeps the size of the maps from layer to layer."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
+            nn.init.kaiming_normal_(module.weight, a=slope)

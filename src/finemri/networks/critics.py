@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import nn
 
-from finemri.networks.blocks import conv, initialise, norm
+from finemri.networks.blocks import conv, initialise, initialise_bare, norm
 from finemri.refusal import Refusal
 from finemri.shapes import Batch, Scores
 
@@ -42,10 +42,8 @@ class VolumeCritic(nn.Module):
         self.convolutions = nn.Sequential(*layers)
         if normalise:
             initialise(self)
-        else:  # nothing restores the size of the maps from layer to layer: the weights must keep it
-            for layer in layers:
-                if isinstance(layer, nn.Conv3d):
-                    nn.init.kaiming_normal_(layer.weight, a=0.3)
+        else:
+            initialise_bare(self, 0.3)
         self.head = (
             nn.Sequential(nn.Flatten()) if head == "dense" else nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Flatten())
         )

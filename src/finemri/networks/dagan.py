@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from finemri.networks.blocks import initialise
 from finemri.networks.channels import zero_filled
 from finemri.networks.planes import Same, same
 from finemri.refusal import Refusal
@@ -84,16 +85,17 @@ class DAGANCritic(nn.Module):
     """4×4 convolutions with stride 2, 64-128-256-512-1024-2048 maps, then 1×1 to 512 with a residual block beside it,
     then one logit (b,).
 
-    (b, channels, i, j), in −1…1. ``head="dense"`` is the paper's: a weight for every place, which fixes the ``size`` of
-    the image (512×512: 48,166,209 parameters). ``head="pool"`` averages over all places first: any size.
-    Narcomey & Gu (2019) use the same one.
+    (b, inputs, i, j), in −1…1. ``head="dense"`` is the paper's: a weight for every place, which fixes the ``size`` of
+    the image (512×512: 48,166,209 parameters; 48,168,257 of three slices). ``head="pool"`` averages over all places
+    first: any size. Narcomey & Gu (2019) use the same one. Batch norm wants more than one place or more than one image:
+    train on images above 64×64, or on several at a time.
     """
 
     def __init__(
         self,
         size: tuple[int, int] = (512, 512),
         head: Head = "pool",
-        channels: int = 1,
+        inputs: int = 1,
         features: int = 64,
     ) -> None:
         super().__init__()
@@ -101,7 +103,7 @@ class DAGANCritic(nn.Module):
             raise Refusal(f"A critic's head is 'dense' or 'pool', not {head!r}.")
         f = features
         self.size = tuple(math.ceil(n / 64) for n in size) if head == "dense" else None
-        layers: list[nn.Module] = [same(channels, f, 4, 2), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [same(inputs, f, 4, 2), nn.LeakyReLU(0.2)]
         for depth in range(5):
             layers += [_layer(f * 2**depth, f * 2 ** (depth + 1), 4, 2), nn.LeakyReLU(0.2)]
         layers += [_layer(32 * f, 16 * f, 1), nn.LeakyReLU(0.2), _layer(16 * f, 8 * f, 1)]
@@ -115,13 +117,7 @@ class DAGANCritic(nn.Module):
         )
         places = 1 if self.size is None else math.prod(self.size)
         self.head = nn.Linear(8 * f * places, 1)
-        for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
-                nn.init.normal_(module.weight, 0.0, 0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.BatchNorm2d):
-                nn.init.normal_(module.weight, 1.0, 0.02)
+        initialise(self, gain_deviation=0.02)
 
     def forward(self, image: Maps) -> Scores:
         x = self.convolutions(image)

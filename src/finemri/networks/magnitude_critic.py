@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from finemri.networks.blocks import initialise
 from finemri.networks.planes import reflected
 from finemri.refusal import Refusal
 from finemri.shapes import Maps, Scores
@@ -36,13 +37,7 @@ class MagnitudeCritic(nn.Module):
         self.tail = nn.Conv2d(maps[-1], 1, 4)
         self.smallest = 4 * 2 ** (len(maps) - 1)
         """The smallest side of an image that it can judge."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.normal_(module.weight, 0.0, 0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.BatchNorm2d):
-                nn.init.normal_(module.weight, 1.0, 0.02)
+        initialise(self, gain_deviation=0.02)
 
     def maps(self, image: Maps) -> list[Tensor]:
         """What each layer makes of the image, after activation and dropout (as published); last, the logits

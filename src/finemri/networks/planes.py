@@ -1,10 +1,15 @@
-"""The bricks of the 2D networks: paddings that keep the size, and pairs of convolutions."""
+"""The bricks of the 2D networks: paddings that keep the size, convolutions in pairs and in rows, what bounds an
+image."""
 
 import math
+from itertools import pairwise
+from typing import Literal
 
 from torch import nn
 from torch.nn import functional
 
+from finemri.networks.blocks import initialise
+from finemri.refusal import Refusal
 from finemri.shapes import MadeMaps, Maps
 
 
@@ -52,3 +57,70 @@ def padded_to(x: Maps, multiple: int) -> MadeMaps:
     i, j = x.shape[-2:]
     y: MadeMaps = functional.pad(x, (0, -j % multiple, 0, -i % multiple), mode="reflect")
     return y
+
+
+Output = Literal["none", "relu", "tanh", "sigmoid"]
+
+
+def bound(output: Output) -> nn.Module:
+    """What stands behind the last convolution: nothing, ReLU (0…), tanh (−1…1) or sigmoid (0…1)."""
+    bounds: dict[str, type[nn.Module]] = {
+        "none": nn.Identity,
+        "relu": nn.ReLU,
+        "tanh": nn.Tanh,
+        "sigmoid": nn.Sigmoid,
+    }
+    if output not in bounds:
+        raise Refusal(f"An image is bounded by one of {', '.join(bounds)}, not by {output!r}.")
+    return bounds[output]()
+
+
+class Chain(nn.Module):
+    """Convolutions in a row, zeros around, ReLU between them: (b, maps₀, i, j) -> (b, mapsₙ, i, j) of any size.
+
+    ``normalised`` says behind which convolutions a batch norm stands; None: behind all but the last. ``affine=False``
+    is a batch norm without gains, and convolutions without biases but for the last. Raises Refusal for an even kernel.
+    """
+
+    def __init__(
+        self,
+        maps: tuple[int, ...],
+        kernels: tuple[int, ...],
+        normalised: tuple[bool, ...] | None = None,
+        output: Output = "none",
+        affine: bool = True,
+    ) -> None:
+        super().__init__()
+        if any(kernel % 2 == 0 for kernel in kernels):
+            raise Refusal(f"Kernels of {', '.join(map(str, kernels))} do not all have a middle; give odd ones.")
+        last = len(kernels) - 1
+        normalised = normalised or (*[True] * last, False)
+        layers: list[nn.Module] = []
+        for depth, (inputs, outputs) in enumerate(pairwise(maps)):
+            kernel = kernels[depth]
+            layers.append(nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=affine or depth == last))
+            if normalised[depth]:
+                layers.append(nn.BatchNorm2d(outputs, affine=affine))
+            layers.append(nn.ReLU() if depth < last else bound(output))
+        self.layers = nn.Sequential(*layers)
+        self.radius = sum(kernel // 2 for kernel in kernels)
+        """How far an output pixel looks."""
+        initialise(self, gain_deviation=0.02)
+
+    def forward(self, x: Maps) -> MadeMaps:
+        y: MadeMaps = self.layers(x)
+        return y
+
+
+class Residual(nn.Module):
+    """x + net(x), so that the network makes only what is missing; of several slices, the middle one is what is
+    added to."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Maps) -> MadeMaps:
+        y: MadeMaps = self.network(x)
+        middle = x.shape[1] // 2
+        return y + (x if x.shape[1] == y.shape[1] else x[:, middle : middle + 1])

@@ -85,6 +85,6 @@ class ResidualSR3D(nn.Module):
 
 
 def check_scale(scale: int) -> None:
-    """Refuse what the doublings cannot reach."""
-    if scale not in (2, 4):
-        raise Refusal(f"These networks make images 2 or 4 times finer, not {scale} times.")
+    """Refuse what the doublings cannot reach. At 1 there are none: coarse and fine lie on one grid."""
+    if scale not in (1, 2, 4):
+        raise Refusal(f"These networks make images 1, 2 or 4 times finer, not {scale} times.")
