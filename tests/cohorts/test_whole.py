@@ -42,7 +42,7 @@ def test_coarse_and_fine_are_cut_at_the_same_place() -> None:
 
 
 def test_a_patch_too_large_is_refused_with_the_size_that_fits() -> None:
-    with pytest.raises(Refusal, match="--recipe.patch 5 5 5"):
+    with pytest.raises(Refusal, match=r"--recipe\.patch 5 5 5"):
         WholeScans([brain((12, 14, 10))], degradations=[GaussianBlur(2)], patch=(6, 6, 6), seed=0)
     with pytest.raises(Refusal, match="at least one"):
         WholeScans([], degradations=[GaussianBlur(2)], patch=(6, 6, 6), seed=0)

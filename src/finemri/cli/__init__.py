@@ -14,16 +14,33 @@ from tyro.conf import CascadeSubcommandArgs, DisallowNone, FlagCreatePairsOff, a
 from finemri import __version__
 from finemri.cli.judging import Evaluate, Fetch, Inspect, Recipes
 from finemri.cli.making import Demo, Enhance, Reconstruct, Sweep, Train
+from finemri.cli.pairing import Pair, Rescan
 from finemri.refusal import Refusal
 
-__all__ = ["Demo", "Enhance", "Evaluate", "Fetch", "Inspect", "Recipes", "Reconstruct", "Sweep", "Train", "main"]
+__all__ = [
+    "Demo",
+    "Enhance",
+    "Evaluate",
+    "Fetch",
+    "Inspect",
+    "Pair",
+    "Recipes",
+    "Reconstruct",
+    "Rescan",
+    "Sweep",
+    "Train",
+    "main",
+]
 
 
 @dataclass(frozen=True)
 class Command:
     """Turn coarse MRI and undersampled k-space into fine MRI, and prove what was done."""
 
-    verb: Annotated[Enhance | Reconstruct | Train | Sweep | Evaluate | Inspect | Recipes | Fetch | Demo, arg(name="")]
+    verb: Annotated[
+        Enhance | Reconstruct | Train | Sweep | Evaluate | Inspect | Rescan | Pair | Recipes | Fetch | Demo,
+        arg(name=""),
+    ]
 
 
 def main(words: Sequence[str] | None = None) -> int:

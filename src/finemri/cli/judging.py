@@ -20,7 +20,8 @@ RECONSTRUCTING = (
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Spoil what is known, bring it back with every method, and measure: one tidy CSV and the paper's table."""
+    """Spoil what is known, bring it back with every method, and measure: one tidy CSV and the paper's table. Of pairs,
+    made by finemri pair, nothing is spoilt: the coarse scan goes in, and the fine one is what should come out."""
 
     cohort: tuple[Path, ...]
     """Folders of scans that no method was trained on: of images, or for --sampling also of fully sampled k-space."""
@@ -31,8 +32,12 @@ class Evaluate:
     degradation: Literal["blur", "kspace"] | None = None
     """Coarse scans for methods that super-resolve. blur: Gaussian, then decimation. kspace: keep the centre of k-space,
     as a scanner does."""
-    scale: Literal[2, 4] = 2
-    """How much coarser."""
+    scale: Literal[1, 2, 4] | None = None
+    """How much coarser. Default: 2; of pairs, which are compared as they are, 1."""
+    people: tuple[Path, ...] = ()
+    """split-1.json … that `finemri train` wrote, one for each cohort: only people of one part of it are judged."""
+    part: Literal["validation", "test", "train"] = "validation"
+    """Which part of the split."""
     sampling: Literal["gaussian-1d", "density-1d", "random-1d", "equispaced-1d", "density-2d", "poisson-2d"] | None = (
         None
     )
@@ -58,7 +63,8 @@ class Evaluate:
     domain: Literal["kspace", "image"] | None = None
     """What files of samples hold, where it cannot be told."""
     peak: Literal["slice", "scan"] = "slice"
-    """What PSNR and SSIM of slices are relative to: the maximum of each true slice, or of all of a scan."""
+    """What PSNR and SSIM of slices, of k-space or of pairs, are relative to: the maximum of each true slice, or of all
+    of a scan."""
     segmenter: Path | None = None
     """Weights that segment slices: adds Dice and SIS, for a cohort with label maps."""
     noise: float = 0.0
@@ -76,25 +82,29 @@ class Evaluate:
 
     def run(self) -> None:
         """Call the verb."""
-        if (self.degradation is None) == (self.sampling is None):
+        if self.degradation is not None and self.sampling is not None:
             raise Refusal(
                 "Say what to spoil: --degradation makes scans coarse for methods that super-resolve, --sampling leaves "
                 "out k-space for methods that reconstruct; give one of them."
             )
+        if not self.people:
+            self._refuse_changed("people", ("part",))
         if self.degradation is not None:
             self._enhancing(self.degradation)
-        if self.sampling is not None:
+        elif self.sampling is not None:
             self._reconstructing(self.sampling)
+        else:
+            self._pairs()
 
     def _enhancing(self, degradation: Literal["blur", "kspace"]) -> None:
-        from finemri.evaluate import evaluate
+        from finemri.evaluate import People, evaluate
 
         self._refuse_changed("sampling", RECONSTRUCTING)
         evaluate(
             self.cohort,
             self.methods,
             degradation=degradation,
-            scale=self.scale,
+            scale=self.scale or 2,
             noise=self.noise,
             into=self.into,
             device=self.device,
@@ -102,10 +112,11 @@ class Evaluate:
             force=self.force,
             seed=self.seed,
             save_images=self.save_images,
+            people=People(self.people, self.part),
         )
 
     def _reconstructing(self, sampling: Pattern) -> None:
-        from finemri.evaluate import evaluate_reconstruction
+        from finemri.evaluate import People, evaluate_reconstruction
         from finemri.physics.sampling import Sampling
 
         self._refuse_changed("degradation", ("scale",))
@@ -127,6 +138,31 @@ class Evaluate:
             device=self.device,
             force=self.force,
             seed=self.seed,
+            save_images=self.save_images,
+            people=People(self.people, self.part),
+        )
+
+    def _pairs(self) -> None:
+        if not any((path / "cohort.json").is_file() or path.suffix == ".json" for path in self.cohort):
+            raise Refusal(
+                "Say what to spoil: --degradation makes scans coarse for methods that super-resolve, --sampling leaves "
+                "out k-space for methods that reconstruct; only a cohort that finemri pair made needs neither."
+            )
+        if self.scale not in (None, 1):
+            raise Refusal(f"Pairs are compared as they are, at scale 1, not {self.scale}; leave --scale out.")
+        self._refuse_changed("degradation or --sampling", ("noise", "seed"))
+        self._refuse_changed("sampling", [name for name in RECONSTRUCTING if name != "peak"])
+        from finemri.evaluate import People, evaluate_pairs
+
+        evaluate_pairs(
+            self.cohort,
+            self.methods,
+            into=self.into,
+            peak=self.peak,
+            people=People(self.people, self.part),
+            device=self.device,
+            memory=self.memory,
+            force=self.force,
             save_images=self.save_images,
         )
 

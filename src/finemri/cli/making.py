@@ -17,8 +17,9 @@ class Enhance:
     """A .nii or .nii.gz file, a folder with DICOM slices, or a folder of many such."""
     output: Annotated[Path, arg(aliases=["-o"])]
     """A .nii or .nii.gz file; any other name becomes a folder: of DICOM slices, or of many results."""
-    scale: Literal[2, 4] | None = None
-    """Fine voxels per coarse voxel along each axis. Default: what the weights were made for, or 2."""
+    scale: Literal[1, 2, 4] | None = None
+    """Fine voxels per coarse voxel along each axis. Default: what the weights were made for, or 2. 1: weights of pairs.
+    """
     weights: str | None = None
     """A shipped name or a checkpoint's path. Default: what ships for the scale and the style."""
     style: Literal["faithful", "sharp"] = "faithful"
@@ -31,6 +32,8 @@ class Enhance:
     """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
     series: str | None = None
     """Which series of a DICOM folder; `finemri inspect` lists them."""
+    crop: bool = False
+    """Save time where there is much air: only the box around all tissue is enhanced, the rest is interpolated."""
     force: bool = False
     """Replace an output that exists."""
 
@@ -48,6 +51,7 @@ class Enhance:
             memory=self.memory,
             device=self.device,
             series=self.series,
+            crop=self.crop,
             force=self.force,
         )
 

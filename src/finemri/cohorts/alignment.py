@@ -8,7 +8,7 @@ from jaxtyping import Float64
 
 from finemri.cohorts.agreement import checkerboard, mutual_information
 from finemri.cohorts.bias import scaled, without_bias
-from finemri.cohorts.itk import from_itk, itk, to_itk
+from finemri.cohorts.itk import from_itk, itk, one_thread, to_itk
 from finemri.cohorts.motion import Transform, linear
 from finemri.cohorts.overlay import Overlay
 from finemri.cohorts.plausible import Limits, check_information, check_mirror, check_overlap, check_transform
@@ -71,10 +71,15 @@ def align(coarse: Volume, fine: Volume, settings: Alignment | None = None) -> Al
     well. Raises Refusal where they do not overlap at all, and where the registration failed: less information than
     before or hardly any, a transform that no neck allows, a fold, a mirrored scan.
 
-    Whether a scan is mirrored can be told where left and right differ in detail, as in every real head at 1 to 4 mm;
-    of an image that is its own mirror image nobody can.
+    What it cannot tell: whether the two are the same person, for another one's scan of the same contrast agrees too
+    well to be refused; and whether a scan is mirrored that is its own mirror image. Real heads are not, not even in
+    slices of 4 mm: their mirror image has 0.82 to 0.90 of the information.
     """
-    settings = settings or Alignment()
+    with one_thread():
+        return _aligned(coarse, fine, settings or Alignment())
+
+
+def _aligned(coarse: Volume, fine: Volume, settings: Alignment) -> Aligned:
     a, b = _ready(coarse, settings, "coarse"), _ready(fine, settings, "fine")
     over = Overlay(matched(b, a), a)
     start = _start(over, coarse, fine)

@@ -1,5 +1,7 @@
 """The border to SimpleITK: volumes as its images and back, transforms as matrices. Its world is LPS, ours is RAS."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +21,18 @@ def itk() -> Any:
         return import_module("SimpleITK")
     except ImportError as missing:
         raise Refusal("Registration needs SimpleITK; run pip install 'finemri[registration]'.") from missing
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """SimpleITK sums in one order, so that the same input gives the same output to the last bit."""
+    threads = itk().ProcessObject
+    before = threads.GetGlobalDefaultNumberOfThreads()
+    threads.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        threads.SetGlobalDefaultNumberOfThreads(before)
 
 
 def to_itk(volume: Volume) -> Any:

@@ -348,5 +348,6 @@ def _across(shape: Sequence[int], axis: int) -> tuple[int, ...]:
 
 
 def _median(grids: Iterator[Spacing]) -> Spacing:
-    i, j, k = (float(np.median(along)) for along in zip(*grids, strict=True))
-    return i, j, k
+    along_i, along_j, along_k = zip(*grids, strict=True)
+    k = None if None in along_k else float(np.median(along_k))
+    return float(np.median(along_i)), float(np.median(along_j)), k

@@ -120,7 +120,6 @@ def as_bspline(found: Transform) -> Any:
 def _method(fine: Any, samples: int, search: Search) -> Any:
     sitk = itk()
     method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(1)  # sums in one order: the same result every time
     method.SetMetricAsMattesMutualInformation(search.bins)
     share = samples / fine.GetNumberOfPixels()
     if share < 1:

@@ -11,7 +11,7 @@ from finemri.refusal import Refusal
 from finemri.shapes import Voxels
 from finemri.volumes.intensity import NORMALISERS
 
-Spacing = tuple[float, float, float]
+Spacing = tuple[float, float, float | None]
 TISSUE = 0.1
 """Share of the 99.9th percentile of a scan above which there is tissue."""
 
@@ -27,8 +27,8 @@ class Twice:
     bright: float
     """Fine voxels above this are tissue."""
     grid: Spacing
-    """Millimetres between the voxels of what goes in and comes out: the fine scan's; of pairs that are matched slice by
-    slice, the coarse scan's along k, for it is those slices that a network sees."""
+    """Millimetres between the voxels of what goes in and comes out: the fine scan's. None along k for pairs that are
+    matched slice by slice: a network sees one at a time, however far apart they lie."""
 
     def along(self, axis: int) -> tuple[tuple[int, int], ...]:
         """Matching slices across an axis."""
@@ -55,7 +55,7 @@ def _read(pair: Pair, normaliser: str) -> Twice:
         _kept(fine.voxels, normaliser),
         pair.matches,
         (tissue - units.offset) / units.scale,
-        (i, j, k if pair.matches is None else coarse.spacing[2]),
+        (i, j, k if pair.matches is None else None),
     )
 
 
