@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finemri.recipes import RECIPES, Recipe, Scanning, describe
+from finemri.recipes import RECIPES, FieldCycle, Recipe, Scanning, describe
 from finemri.refusal import Refusal
 
 FEWEST = 10
@@ -13,6 +13,7 @@ FEWEST = 10
 
 WATCHED = {
     "super-resolve": (("coarse",), "fine"),
+    "synthesise": (("coarse",), "fine"),
     "reconstruct": (("kspace", "mask", "sensitivities"), "image"),
 }
 """Job -> what the generator gets, and what it should come to, by the keys of an example."""
@@ -76,6 +77,8 @@ def train(
         "precision": precision,
         "people": [len(cohort) for cohort in learning],
     }
+    if (grid := getattr(examples, "grid", None)) is not None:
+        header["grid"] = list(grid)
     generator = recipe.generator()
     if start is not None:
         header["start_sha256"] = _begin_with(generator, start)
@@ -134,12 +137,17 @@ def _split(cohorts: "Sequence[Cohort]", held_out: float, seed: int, into: Path) 
 
 def _as_watched(recipe: Recipe, held: "Sequence[Cohort]") -> "tuple[Recipe, list[Cohort]]":
     """The recipe with the own true image of everybody held out, whatever it learns from; and whom it is for."""
+    from finemri.cohorts.cohort import Cohort
+
     scanning = getattr(recipe, "scanning", None)
     lender = 0
     if isinstance(scanning, Scanning):
         lender = scanning.labels_from
         told = replace(scanning, labels=0, unpaired=False, labels_from=0)
         recipe = replace(recipe, scanning=told)  # type: ignore[type-var]
+    if isinstance(recipe, FieldCycle):  # only pairs can tell
+        recipe = replace(recipe, unpaired=False)
+        held = [Cohort(tuple(person for person in cohort.subjects if person.pairs)) for cohort in held]
     return recipe, [cohort for n, cohort in enumerate(held, start=1) if len(cohort) and n != lender]
 
 
@@ -156,7 +164,7 @@ def _validation(
     inputs, target = WATCHED[recipe.job]
 
     def validate(generator: "nn.Module") -> dict[str, float]:
-        device = next(generator.parameters()).device
+        device = next(iter(generator.state_dict().values())).device  # a forest has no parameters
         errors, distances = [], []
         for example in batch:  # one at a time: their matrices may differ
             made = generator(*(example[key][None].to(device) for key in inputs)).cpu()

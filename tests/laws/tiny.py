@@ -10,10 +10,25 @@ import pytest
 from scipy import ndimage
 from torch import Tensor
 
-from finemri.cohorts.cohort import Cohort
+from finemri.cohorts.cohort import Cohort, Pair, Subject
 from finemri.cohorts.examples import Examples, VolumePatches
 from finemri.cohorts.layouts import find_cohort
-from finemri.recipes import DAGAN, RECIPES, KSpaceGAN, Recipe, Refined, Scanning, Segmenter, Unrolled, VolumeSRGAN
+from finemri.recipes import (
+    DAGAN,
+    RECIPES,
+    FieldCycle,
+    FieldGAN,
+    Forest,
+    KSpaceGAN,
+    Recipe,
+    Refined,
+    Scanning,
+    Segmenter,
+    SliceSRGAN,
+    Unrolled,
+    VolumeSRGAN,
+)
+from finemri.volumes.files import open_volume
 from tests.cohorts import people
 
 MATRIX = (32, 24)
@@ -39,6 +54,38 @@ def small(name: str, rounds: int = 2) -> Recipe:
             zoom=(1.0, 1.0),
             precision="fp32",
         )
+    if isinstance(recipe, SliceSRGAN):
+        return replace(
+            recipe,
+            features=4,
+            blocks=1,
+            critic_features=2,
+            critic_size=MATRIX,
+            patch=recipe.patch and (16, 16),
+            batch=2,
+            perceptual=0.0,
+            srresnet_rounds=rounds,
+            adversarial_rounds=some(recipe.adversarial_rounds),
+        )
+    if isinstance(recipe, FieldGAN):
+        edge = 8 if recipe.critic_kind == "pool" else 32 if recipe.generator_kind == "unet" else 16
+        return replace(
+            recipe,
+            features=4,
+            blocks=1,
+            critic_features=2,
+            dropout=0.0,
+            l1=recipe.l1 or recipe.perceptual,
+            perceptual=0.0,
+            patch=edge,
+            batch=2,
+            rounds=rounds,
+            per_person=3,
+        )
+    if isinstance(recipe, FieldCycle):
+        return replace(recipe, features=8, critic_features=2, patch=32, batch=2, rounds=rounds)
+    if isinstance(recipe, Forest):
+        return replace(recipe, trees=2 * rounds, at_a_time=2, depth=4, split=2, patches=4, patch=16, batch=2)
     if isinstance(recipe, Segmenter):
         return replace(recipe, features=4, scales=3, rounds=rounds, batch=2)
     assert isinstance(recipe, KSpaceGAN | Refined | DAGAN | Unrolled)
@@ -68,12 +115,21 @@ def thin(patch: pytest.MonkeyPatch) -> None:
 
 
 def cohort(folder: Path) -> Cohort:
-    """Three heads with their label maps."""
+    """Three heads with their label maps, and each once more in two qualities."""
     for seed in range(3):
         labels = people.label_map((*MATRIX, 6), seed).astype(np.float32)
         people.save(folder / "imagesTr" / f"head_{seed}.nii.gz", people.brain((*MATRIX, 6), seed))
         people.save(folder / "labelsTr" / f"head_{seed}.nii.gz", labels)
-    return find_cohort(folder)
+    return Cohort(tuple(replace(s, pairs=(_twice(folder, s),)) for s in find_cohort(folder).subjects))
+
+
+def _twice(folder: Path, subject: Subject) -> Pair:
+    fine = open_volume(subject.images[0]).voxels
+    coarse = ndimage.gaussian_filter(fine, 1.0)
+    return Pair(
+        people.save(folder / "pairs" / f"{subject.name}_coarse.nii.gz", coarse),
+        people.save(folder / "pairs" / f"{subject.name}_fine.nii.gz", fine),
+    )
 
 
 def examples(recipe: Recipe, heads: Cohort) -> Examples:

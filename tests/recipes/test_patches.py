@@ -38,7 +38,7 @@ def cohort(folder: Path, kind: str) -> Cohort:
     labels[8:32, 8:32, 8:32] = 3
     labels[14:26, 14:26, 14:26] = 2
     nib.save(nib.Nifti1Image(labels, np.eye(4)), path)
-    return Cohort((Subject("one", **{kind: (path,)}),))
+    return Cohort((Subject("one", (path,)) if kind == "images" else Subject("one", labels=(path,)),))
 
 
 def test_images_give_real_patches_and_label_maps_alone_give_new_contrasts(tmp_path: Path) -> None:

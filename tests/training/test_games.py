@@ -34,14 +34,17 @@ def same(one: nn.Module, two: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("turns", [1, 3])
 @pytest.mark.parametrize(
     "rule", [LeastSquares(), CrossEntropy(), WassersteinGP()], ids=lambda rule: type(rule).__name__
 )
-def test_a_round_is_the_published_step(rule: AdversarialRule, turns: int) -> None:
-    g, d = generator(plain=True), critic()
+def test_a_round_is_the_published_step(rule: AdversarialRule, turns: int, conditional: bool) -> None:
+    g, d = generator(plain=True), critic(2 if conditional else 1)
     hand_g, hand_d = copy.deepcopy(g), copy.deepcopy(d)
-    game = Adversarial(Player(g, sgd(g)), Player(d, sgd(d)), rule, 0.1, {"squared": (2.0, squared)}, critic_turns=turns)
+    game = Adversarial(
+        Player(g, sgd(g)), Player(d, sgd(d)), rule, 0.1, {"squared": (2.0, squared)}, turns, conditional=conditional
+    )
     given = batches(turns)
 
     torch.manual_seed(3)
@@ -49,13 +52,19 @@ def test_a_round_is_the_published_step(rule: AdversarialRule, turns: int) -> Non
 
     torch.manual_seed(3)
     g_step, d_step = sgd(hand_g), sgd(hand_d)
+
+    def shown(batch: dict[str, Tensor], image: Tensor) -> Tensor:
+        return torch.cat([batch["coarse"], image], 1) if conditional else image
+
     for batch in given[:-1]:
         d_step.zero_grad()
-        rule.critic_loss(hand_d, batch["fine"], hand_g(batch["coarse"]).detach()).backward()
+        rule.critic_loss(hand_d, shown(batch, batch["fine"]), shown(batch, hand_g(batch["coarse"]).detach())).backward()
         d_step.step()
-    real, fake = given[-1]["fine"], hand_g(given[-1]["coarse"])
-    d_loss = rule.critic_loss(hand_d, real, fake.detach())
-    g_loss = 0.1 * rule.generator_loss(hand_d, fake) + 2.0 * squared(fake, real)  # the critic as it still is
+    last = given[-1]
+    real, fake = last["fine"], hand_g(last["coarse"])
+    d_loss = rule.critic_loss(hand_d, shown(last, real), shown(last, fake.detach()))
+    # The critic as it still is:
+    g_loss = 0.1 * rule.generator_loss(hand_d, shown(last, fake)) + 2.0 * squared(fake, real)
     d_gradients = torch.autograd.grad(d_loss, list(hand_d.parameters()), retain_graph=True)
     g_gradients = torch.autograd.grad(g_loss, list(hand_g.parameters()))
     for network, step, gradients in ((hand_d, d_step, d_gradients), (hand_g, g_step, g_gradients)):
@@ -121,6 +130,34 @@ def test_the_critic_sees_the_pool_and_the_generator_its_own_fake() -> None:
     assert not torch.equal(seen["critic"][2], seen["generator"][2])
 
 
+def test_a_conditional_critic_sees_each_pooled_fake_with_its_own_input() -> None:
+    asked: list[Tensor] = []
+
+    class Watching(Half):
+        def critic_loss(self, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+            asked.append(fake)
+            return super().critic_loss(critic, real, fake)
+
+    class Thrice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gain = nn.Parameter(torch.tensor(3.0))
+
+        def forward(self, image: Tensor) -> Tensor:
+            return self.gain * image
+
+    g, d = Thrice(), critic(2)
+    pool = Replay(4, chance=1.0)
+    game = Adversarial(
+        Player(g, sgd(g)), Player(d, sgd(d)), Watching("generator"), 1.0, {}, replay=pool, conditional=True
+    )
+    for batch in batches(3):
+        game.round([batch])
+    assert not torch.equal(asked[2][:, :1], batches(3)[2]["coarse"])  # older ones, drawn from the pool
+    for shown in asked:
+        torch.testing.assert_close(shown[:, 1:], 3 * shown[:, :1])
+
+
 def test_health_says_how_often_real_scores_above_fake() -> None:
     class Bright(nn.Module):
         def __init__(self) -> None:
@@ -172,6 +209,16 @@ def test_games_without_a_goal_are_refused() -> None:
         Supervised(Player(network, sgd(network)), {"a": (0.0, squared)})
     with pytest.raises(Refusal, match="at least one turn"):
         Adversarial(Player(network, sgd(network)), Player(other, sgd(other)), LeastSquares(), 1.0, {}, critic_turns=0)
+    with pytest.raises(Refusal, match="sees one input"):
+        Adversarial(
+            Player(network, sgd(network)),
+            Player(other, sgd(other)),
+            LeastSquares(),
+            1.0,
+            {},
+            inputs=("coarse", "mask"),
+            conditional=True,
+        )
     with pytest.raises(Refusal, match="weight other than 0"):
         Adversarial(
             Player(network, sgd(network)), Player(other, sgd(other)), LeastSquares(), 0.0, {"a": (0.0, squared)}

@@ -43,8 +43,8 @@ def generator(*, plain: bool = False, seed: int = 0) -> nn.Sequential:
     return nn.Sequential(nn.Conv3d(1, 3, 3, padding=1), *random_parts, nn.LeakyReLU(0.2), nn.Conv3d(3, 1, 3, padding=1))
 
 
-def critic() -> nn.Sequential:
-    return nn.Sequential(nn.Conv3d(1, 3, 3), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(24, 1), nn.Flatten(0))
+def critic(inputs: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv3d(inputs, 3, 3), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(24, 1), nn.Flatten(0))
 
 
 def squared(made: Tensor, true: Tensor) -> Tensor:

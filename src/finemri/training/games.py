@@ -129,6 +129,8 @@ class Adversarial:
         matching: m, and what compares the critic's maps of the target with those of what was made.
         penalties: weight and penalty by name: what the generator's network is asked for after its pass.
         balance: scales the parts of the generator's loss, named as in the journal, before they are weighed.
+        conditional: the critic sees the input before the image, as channels: cat(input, image), of real and fake
+            alike; `inputs` is then one key, of images on the grid of the target.
     """
 
     def __init__(
@@ -147,6 +149,7 @@ class Adversarial:
         matching: tuple[float, Matching] | None = None,
         penalties: Penalties | None = None,
         balance: Balancing | None = None,
+        conditional: bool = False,
     ) -> None:
         self.players: Mapping[str, Player] = {"generator": generator, "critic": critic}
         self.batches_per_round = critic_turns
@@ -160,11 +163,14 @@ class Adversarial:
         self.matching = matching
         self.penalties: Penalties = {} if penalties is None else penalties
         self.balance = balance
+        self.conditional = conditional
         self._refuse_nonsense()
 
     def _refuse_nonsense(self) -> None:
         if self.batches_per_round < 1:
             raise Refusal(f"A critic has at least one turn a round, not {self.batches_per_round}.")
+        if self.conditional and not isinstance(self.inputs, str):
+            raise Refusal(f"A conditional critic sees one input, not {len(self.inputs)}; give one key.")
         names = ["generator", "critic", "adversarial", "matching", *self.losses, *self.penalties]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -185,13 +191,13 @@ class Adversarial:
         *early, last = batches
         for batch in early:
             with torch.no_grad(), generator.autocast():
-                shown = self.seen(generator.network(*pick(batch, self.inputs)))
-            self._criticise(self.seen(batch[self.target]), shown)
+                shown = self._shown(batch, generator.network(*pick(batch, self.inputs)))
+            self._criticise(self._shown(batch, batch[self.target]), shown)
             critic.step()
-        real = self.seen(last[self.target])
+        real = self._shown(last, last[self.target])
         with generator.autocast():
             fake = generator.network(*pick(last, self.inputs))
-            shown = self.seen(fake)
+            shown = self._shown(last, fake)
         heard = self._criticise(real, shown)
         made = self._generate(last[self.target], fake, real, shown)  # against the critic as it still is
         return {
@@ -201,11 +207,15 @@ class Adversarial:
             "generator.gradient": generator.step(),
         }
 
+    def _shown(self, batch: Batch, image: Tensor) -> Tensor:
+        """What the critic is asked about an image that was made of the batch's input, or is its target."""
+        return torch.cat((*pick(batch, self.inputs), self.seen(image)), 1) if self.conditional else self.seen(image)
+
     def _criticise(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The critic's gradients, and its health."""
         critic = self.players["critic"]
         fake = fake.detach() if self.replay is None else self.replay(fake)
-        listener = _Listener(critic.network)
+        listener = Listener(critic.network)
         critic.zero()
         with critic.autocast():
             loss = self.rule.critic_loss(listener, real, fake)
@@ -264,7 +274,7 @@ def weigh(parts: Mapping[str, Part]) -> Tensor:
     return functools.reduce(torch.add, [weight * part for weight, part in parts.values()])
 
 
-class _Listener:
+class Listener:
     """A critic that remembers what it said of which image, so that its health costs no pass of its own."""
 
     def __init__(self, network: nn.Module) -> None:
