@@ -5,17 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from finemri import enhance as verb
 from finemri.enhance import choose_method, enhance, find_jobs
+from finemri.enhance.crop import FADE, tissue_box
 from finemri.recipes import RECIPES, describe
 from finemri.recipes.network_enhancer import NetworkEnhancer
 from finemri.refusal import Refusal
 from finemri.shapes import FineVoxels, Voxels
 from finemri.shelf import Method
 from finemri.training.weights import save_weights
+from finemri.volumes.enhancer import Enhancer
 from finemri.volumes.files import open_volume, save_volume
-from finemri.volumes.grid import scaled_affine
+from finemri.volumes.grid import lay_on_grid, scaled_affine, spline_resize
+from finemri.volumes.intensity import by_percentile
 from finemri.volumes.volume import Volume
 
 AFFINE = np.array([[0, -2, 0, 40], [1.5, 0, 0, -30], [0, 0, 3, 7], [0, 0, 0, 1]], np.float64)
@@ -173,3 +177,137 @@ def test_methods_are_found_by_name_and_by_path(tmp_path: Path) -> None:
         choose_method(scale=2, weights=own, method="spline", **settings)
     with pytest.raises(Refusal, match="no method"):
         choose_method(scale=2, weights=None, method="magic", **settings)
+
+
+@dataclass
+class Smoother:
+    """A box filter over 5³ voxels and one brighter: looks two voxels far, at scale 1; counts what it was given."""
+
+    scale: tuple[int, int, int] = (1, 1, 1)
+    tile: tuple[int, int, int] = (12, 12, 12)
+    margin: tuple[int, int, int] = (2, 2, 2)
+    bytes_per_voxel: float = 40.0
+    normaliser: str = "percentile"
+    seen: int = 0
+
+    def __call__(self, image: Voxels) -> FineVoxels:
+        self.seen += image.size
+        smooth: FineVoxels = ndimage.uniform_filter(image, 5, mode="reflect") + np.float32(0.25)
+        return smooth
+
+
+def ball(shape: tuple[int, int, int], radius: float, middle: tuple[float, float, float]) -> np.ndarray:
+    """Bright texture in faint noise."""
+    rng = np.random.default_rng(1)
+    away = ((np.indices(shape).T - np.array(middle)) ** 2).sum(-1).T ** 0.5
+    image: np.ndarray = np.where(away < radius, rng.uniform(300, 900, shape), rng.uniform(0, 5, shape))
+    return image.astype(np.float32)
+
+
+def use(monkeypatch: pytest.MonkeyPatch, enhancer: Enhancer, **header: object) -> None:
+    method = Method("stand-in", enhancer, "cd" * 32, header)
+    monkeypatch.setattr(verb, "choose_method", lambda **_: method)
+
+
+@pytest.mark.parametrize("enhancer", [Smoother(), Doubler(tile=(16, 16, 16))])
+def test_a_crop_changes_nothing_where_there_is_tissue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enhancer: Smoother | Doubler
+) -> None:
+    use(monkeypatch, enhancer)
+    voxels = ball((60, 50, 56), 9, (22, 24, 50))
+    save_volume(Volume(voxels, AFFINE), tmp_path / "in.nii")
+    enhance(tmp_path / "in.nii", tmp_path / "whole.nii", progress=False)
+    whole_seen = getattr(enhancer, "seen", None)
+    enhance(tmp_path / "in.nii", tmp_path / "crop.nii", crop=True, progress=False)
+    whole, crop = open_volume(tmp_path / "whole.nii"), open_volume(tmp_path / "crop.nii")
+    told = json.loads((tmp_path / "crop.json").read_text())
+    box = told["crop"]["box"]
+    assert all(low <= m - 9 and m + 9 <= high for (low, high), m in zip(box, (22, 24, 47), strict=True))
+    assert box[2][1] == 56, "tissue goes on beyond the field of view"
+    assert np.prod([high - low for low, high in box]) < 0.5 * voxels.size
+    np.testing.assert_array_equal(crop.affine, whole.affine)
+    assert crop.shape == whole.shape
+    s = enhancer.scale[0]
+    inner = tuple(
+        slice((low + FADE) * s, (high if high == n else high - FADE) * s)
+        for (low, high), n in zip(box, voxels.shape, strict=True)
+    )
+    np.testing.assert_allclose(crop.voxels[inner], whole.voxels[inner], rtol=1e-5, atol=1e-3)
+    outer = np.ones(crop.shape, dtype=bool)
+    outer[tuple(slice(low * s, high * s) for low, high in box)] = False
+    laid = spline_resize(voxels, enhancer.scale)
+    np.testing.assert_allclose(crop.voxels[outer], laid[outer], atol=1e-2)
+    assert told["normaliser"] == json.loads((tmp_path / "whole.json").read_text())["normaliser"]
+    if isinstance(enhancer, Smoother):
+        assert enhancer.seen - whole_seen < 0.6 * whole_seen  # type: ignore[operator]
+
+
+def test_a_crop_fades_into_what_lies_around_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, Smoother())
+    voxels = ball((60, 50, 56), 9, (22, 24, 30)) + 20
+    save_volume(Volume(voxels, AFFINE), tmp_path / "in.nii")
+    enhance(tmp_path / "in.nii", tmp_path / "crop.nii", crop=True, progress=False)
+    (low, _), _, _ = json.loads((tmp_path / "crop.json").read_text())["crop"]["box"]
+    more = (open_volume(tmp_path / "crop.nii").voxels - voxels)[low - 1 : low + FADE + 1, 20:28, 26:34].mean((1, 2))
+    assert abs(more[0]) < 1e-3
+    steps = np.diff(more) / more[-1]
+    assert steps.min() > 0
+    assert steps.max() < 0.35
+
+
+def test_tissue_everywhere_is_nothing_to_crop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, Smoother())
+    source = scan(tmp_path / "in.nii.gz", 20, 21, 22)
+    enhance(source, tmp_path / "out.nii.gz", crop=True, progress=False)
+    assert json.loads((tmp_path / "out.json").read_text())["crop"] is None
+
+
+def test_both_of_two_legs_are_tissue_and_specks_are_not() -> None:
+    legs = ball((60, 60, 40), 9, (15, 30, 20)) + ball((60, 60, 40), 9, (44, 30, 20))
+    legs[30, 55, 3] = 900
+    i, j, k = tissue_box(legs, 0)
+    assert np.abs(np.subtract((*i, *j, *k), (6, 53, 21, 39, 11, 29))).max() <= 3
+    assert tissue_box(np.zeros((5, 6, 7), np.float32)) == ((0, 5), (0, 6), (0, 7))
+
+
+def test_a_coarser_scan_is_first_laid_onto_the_grid_that_was_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, Smoother(), grid=[1.48, 0.9, None], portrait={})
+    source = scan(tmp_path / "in.nii.gz", 14, 15, 16)
+    enhance(source, tmp_path / "out.nii.gz", progress=False)
+    coarse, fine = open_volume(source), open_volume(tmp_path / "out.nii.gz")
+    assert fine.shape == (14, 33, 16), "1.5 mm is within 5 % of 1.48 mm, and the third axis does not matter"
+    np.testing.assert_allclose(fine.affine, scaled_affine(coarse.affine, (1, 33 / 15, 1)), atol=1e-5)
+    laid = lay_on_grid(coarse, (None, 0.9, None)).voxels
+    expected = ndimage.uniform_filter(laid, 5, mode="reflect") + 0.25 * by_percentile(laid).scale
+    np.testing.assert_allclose(fine.voxels, expected, rtol=1e-4)
+    told = json.loads((tmp_path / "out.json").read_text())["grid"]
+    assert told == {
+        "learnt_mm": [1.48, 0.9, None], "input_shape": [14, 15, 16], "input_mm": [1.5, 2.0, 3.0], "laid": "cubic spline"
+    }  # fmt: skip
+    assert "first laid onto 1.5 × 0.909 × 3 mm" in capsys.readouterr().err
+
+
+def test_a_finer_scan_stays_and_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, Smoother(), grid=[1.5, 2.4, 3.0])
+    enhance(scan(tmp_path / "in.nii.gz", 14, 15, 16), tmp_path / "out.nii.gz", progress=False)
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert told["grid"]["laid"] is None
+    assert told["output"]["shape"] == [14, 15, 16]
+    (warning,) = told["warnings"]
+    assert warning.startswith("Its voxels are 1.5 × 2 × 3 mm, finer than the 1.5 × 2.4 × 3 mm that was learnt")
+
+
+def test_a_grid_beyond_the_budget_and_a_grid_that_is_none_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = scan(tmp_path / "in.nii.gz", 14, 15, 16)
+    use(monkeypatch, Smoother(), grid=[0.01, 0.01, 0.02])
+    with pytest.raises(Refusal, match=r"at least --memory \d+MiB"):
+        enhance(source, tmp_path / "out.nii.gz", progress=False)
+    for grid in ([1, 2], [1, 2, 0], "123", [1, 2, True]):
+        use(monkeypatch, Smoother(), grid=grid)
+        with pytest.raises(Refusal, match="a grid that is none"):
+            enhance(source, tmp_path / "out.nii.gz", progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.nii.gz"]

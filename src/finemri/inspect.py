@@ -155,6 +155,13 @@ def _cohort(path: Path, cohort: Cohort) -> Findings:
     scans = sum(len(subject.images) for subject in cohort.subjects)
     labels = sum(len(subject.labels) for subject in cohort.subjects)
     facts = {"people": str(len(cohort)), "scans": str(scans), "label maps": str(labels)}
+    if pairs := sum(len(subject.pairs) for subject in cohort.subjects):
+        learns = next((name for name, known in RECIPES.items() if known.job == "super-resolve" and "slice" in name), "")
+        facts = {"people": str(len(cohort)), "pairs": str(pairs)}
+        words = f"finemri train {learns or 'RECIPE'} --cohort {_quoted(path)} --into runs/{learns or 'RECIPE'}"
+        return Findings(
+            "A cohort of pairs, coarse and fine", facts, ("train a recipe that learns from pairs",), (words,)
+        )
     recipe = next(iter(RECIPES))
     train = f"finemri train {recipe} --cohort {_quoted(path)} --into runs/{recipe}"
     if not scans:

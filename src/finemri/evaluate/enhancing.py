@@ -2,27 +2,28 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
 from rich.console import Console
 
-from finemri.evaluate.scans import label_of, progress_bar, scans_of
+from finemri.evaluate.scans import EVERYBODY, People, label_of, progress_bar, scans_of
 from finemri.measures import MEASURES, contract_of
 from finemri.measures.contract import Contract, Region
 from finemri.measures.fidelity import reference_range
 from finemri.measures.ledger import Ledger
 from finemri.measures.mask import head_mask
-from finemri.measures.table import BASELINE, NOTE, write_tables
+from finemri.measures.table import BASELINE, NOTE, write_gains, write_tables
 from finemri.measures.tidy import Row
 from finemri.physics.degradation import Degradation, GaussianBlur, KSpaceTruncation, add_rician_noise
 from finemri.refusal import Refusal
 from finemri.shapes import FineVoxels, Mask, Voxels
-from finemri.shelf import find_method
+from finemri.shelf import Method, find_method
+from finemri.volumes.enhancer import Enhancer
 from finemri.volumes.files import open_volume, save_volume
 from finemri.volumes.grid import crop_to_multiple, scaled_affine
 from finemri.volumes.intensity import NORMALISERS
@@ -45,6 +46,7 @@ def evaluate(
     force: bool = False,
     seed: int = 0,
     save_images: bool = False,
+    people: People = EVERYBODY,
 ) -> Path:
     """Cohort × methods -> ``into/measures.csv``, one number a row; then table.csv and table.md, made from it alone.
 
@@ -52,43 +54,95 @@ def evaluate(
     enhance would. ``degradation``: "blur" (Gaussian, σ = 1 voxel, then decimation) or "kspace" (truncation, periodic).
     ``noise`` adds Rician noise to the coarse scan, σ as a share of the truth's 99.9th percentile; ``seed`` and the
     subject's name draw it. Masks, ranges and units are the truth's. ``save_images`` keeps every image in into/images.
+    ``people``: who is judged.
 
     Run again, it goes on where it stopped; methods and people may be added. Returns the path of the CSV. Raises Refusal
     where the folder holds results of other settings, unless ``force`` starts afresh.
     """
     degrade = Degrade(degradation, scale, noise, seed)
+    shelf = methods_of(methods, scale, device)
+    scans = scans_of(cohort, people)
+    into.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(into, {"degradation": degrade.name, "scale": scale, "people": people.name}, force=force)
+
+    def case(subject: str) -> tuple[str, Callable[[], Trial]]:
+        scan = open_volume(scans[subject].images[0])
+        return scan.source.sha256 if scan.source else "", lambda: Trial.of(scan, subject, degrade)
+
+    images = into / "images" if save_images else None
+    judge_all(scans, case, shelf, ledger, (degrade.name, scale), memory=memory, images=images, force=force)
+    tell(ledger.path)
+    return ledger.path
+
+
+class Judge(Protocol):
+    """A truth, what methods get of it, and how they are judged."""
+
+    @property
+    def coarse(self) -> Volume:
+        """What methods get."""
+
+    def judge(self, image: FineVoxels, by: Enhancer) -> Iterator[tuple[str, float, Contract]]:
+        """Measure, value, contract of what a method made."""
+
+    def save(self, folder: Path, label: str, image: FineVoxels, *, force: bool) -> None:
+        """Keep the image."""
+
+
+def methods_of(names: Sequence[str], scale: int, device: str) -> dict[str, Method]:
+    """Label -> method. Raises Refusal where there is none."""
     device = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    found = [(name, find_method(name, scale, device)) for name in methods]
+    found = [(name, find_method(name, scale, device)) for name in names]
     shelf = {label_of(name, method.name, method.digest): method for name, method in found}
     if not shelf:
         raise Refusal(f"There is no method to evaluate; name at least one, for example {BASELINE}.")
-    scans = scans_of(cohort)
-    into.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(into, {"degradation": degrade.name, "scale": scale}, force=force)
+    return shelf
+
+
+def judge_all(
+    subjects: Iterable[str],
+    case: Callable[[str], tuple[str, Callable[[], Judge]]],
+    shelf: Mapping[str, Method],
+    ledger: Ledger,
+    setting: tuple[str, int],
+    *,
+    memory: int | None,
+    images: Path | None,
+    force: bool,
+) -> None:
+    """Every method on everybody whose rows are missing. ``case``: subject -> digest of the files, and the judge to be;
+    ``setting``: degradation and scale, as the CSV has them."""
+    subjects, (kind, scale) = list(subjects), setting
     for label, method in shelf.items():
         ledger.agree("methods", label, method.digest or "")
     with progress_bar() as progress:
-        task = progress.add_task("", total=len(scans) * len(shelf))
-        for subject, files in scans.items():
-            scan = open_volume(files.images[0])
-            ledger.agree("subjects", subject, scan.source.sha256 if scan.source else "")
+        task = progress.add_task("", total=len(subjects) * len(shelf))
+        for subject in subjects:
+            digest, judge = case(subject)
+            ledger.agree("subjects", subject, digest)
             missing = [label for label in shelf if (subject, label) not in ledger]
             progress.advance(task, len(shelf) - len(missing))
             if not missing:
                 continue
-            trial = Trial.of(scan, subject, degrade)
+            trial = judge()
             for label in missing:
                 progress.update(task, description=f"{subject} {label}")
-                image = enhance_voxels(shelf[label].enhancer, trial.coarse.voxels, memory=memory)
-                if save_images:
-                    trial.save(into / "images", label, image, force=force)
-                ledger.add([Row(subject, label, degrade.name, scale, *number) for number in trial.judge(image)])
+                enhancer = shelf[label].enhancer
+                image = enhance_voxels(enhancer, trial.coarse.voxels, memory=memory)
+                if images is not None:
+                    trial.save(images, label, image, force=force)
+                ledger.add([Row(subject, label, kind, scale, *number) for number in trial.judge(image, enhancer)])
                 progress.advance(task)
+
+
+def tell(measures: Path) -> None:
+    """Write the tables, and print what matters."""
     console = Console()
-    for table in write_tables(ledger.path):
+    for table in write_tables(measures):
         console.print(table)
-    console.print(f"{NOTE} Every measure, and the full field: {into / 'table.md'}")
-    return ledger.path
+    for line in write_gains(measures):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(f"{NOTE} Every measure, and the full field: {measures.with_name('table.md')}")
 
 
 @dataclass(frozen=True)
@@ -141,16 +195,9 @@ class Trial:
         crop = "none" if kept == whole else f"the first {kept} of {whole} voxels"
         return cls(subject, truth, degrade(truth, subject), head_mask(truth.voxels), crop)
 
-    def judge(self, image: FineVoxels) -> Iterator[tuple[str, float, Contract]]:
+    def judge(self, image: FineVoxels, by: Enhancer) -> Iterator[tuple[str, float, Contract]]:  # noqa: ARG002
         """Measure, value, contract: every measure, inside the head and over the full field."""
-        truth: Voxels = self.truth.voxels
-        peak = reference_range(truth)
-        upright = np.abs(self.truth.affine[2, :3]) / self.truth.spacing
-        masks: dict[Region, Mask | None] = {"head": self.head, "full": None}
-        for name, measure in MEASURES.items():
-            for region, mask in masks.items():
-                value = measure(image, truth, mask, peak=peak, axis=int(upright.argmax()))
-                yield name, value, contract_of(name, mask=region, peak=peak, crop=self.crop)
+        return judge_volume(image, self.truth, self.head, self.crop)
 
     def save(self, folder: Path, label: str, image: FineVoxels, *, force: bool) -> None:
         """The image, and once the truth and the coarse scan."""
@@ -159,3 +206,15 @@ class Trial:
             path = folder / f"{self.subject}_{name}.nii.gz"
             if force or name == label or not path.exists():
                 save_volume(volume, path, force=True)
+
+
+def judge_volume(image: FineVoxels, true: Volume, head: Mask, crop: str) -> Iterator[tuple[str, float, Contract]]:
+    """Every measure of a volume, inside the head and over the full field; slices are those that lie most upright."""
+    truth: Voxels = true.voxels
+    peak = reference_range(truth)
+    upright = np.abs(true.affine[2, :3]) / true.spacing
+    masks: dict[Region, Mask | None] = {"head": head, "full": None}
+    for name, measure in MEASURES.items():
+        for region, mask in masks.items():
+            value = measure(image, truth, mask, peak=peak, axis=int(upright.argmax()))
+            yield name, value, contract_of(name, mask=region, peak=peak, crop=crop)

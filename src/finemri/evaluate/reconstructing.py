@@ -8,11 +8,11 @@ import torch
 from rich.console import Console
 
 from finemri.cohorts.cohort import Subject
-from finemri.evaluate.scans import label_of, progress_bar, scans_of
+from finemri.evaluate.scans import EVERYBODY, People, label_of, progress_bar, scans_of
 from finemri.evaluate.slices import Axis, Scanner, Size, is_raw, open_slices
 from finemri.evaluate.trial import TRUTH, Study, Trial
 from finemri.measures.ledger import Ledger
-from finemri.measures.table import NOTE, write_tables
+from finemri.measures.table import NOTE, write_gains, write_tables
 from finemri.physics.sampling import Sampling
 from finemri.provenance import digest
 from finemri.rawdata.files import Domain
@@ -43,6 +43,7 @@ def evaluate_reconstruction(
     force: bool = False,
     seed: int = 0,
     save_images: bool = False,
+    people: People = EVERYBODY,
 ) -> Path:
     """Cohort × methods -> ``into/measures.csv``, one number a row; then table.csv and table.md, made from it alone.
 
@@ -54,7 +55,7 @@ def evaluate_reconstruction(
 
     Magnitudes are judged slice by slice, L the maximum of the true slice, or for ``peak`` "scan" of all those judged; a
     scan's number is the mean over them. ``segmenter``: weights whose job is to segment; adds Dice and SIS of every
-    label. ``save_images`` keeps what was made in into/images, complex (slice, i, j).
+    label. ``save_images`` keeps what was made in into/images, complex (slice, i, j). ``people``: who is judged.
 
     Run again, it goes on where it stopped; methods and people may be added. Returns the path of the CSV. Raises Refusal
     where the folder holds results of other settings, unless ``force`` starts afresh.
@@ -67,14 +68,14 @@ def evaluate_reconstruction(
         raise Refusal(f"There is no method to evaluate; name at least one, for example {BASELINE}.")
     judge = find_segmenter(str(segmenter), device) if segmenter else None
     study = Study(sampling, scanner, slices, one_mask, peak, judge)
-    scans = scans_of(cohort)
+    scans = scans_of(cohort, people)
     blind = [name for name, scan in scans.items() if judge and (is_raw(scan.images[0]) or not scan.labels)]
     if blind:
         raise Refusal(
             f"There is no label map of {blind[0]}, so no segmenter can be judged on it; leave --segmenter out."
         )
     into.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(into, study.settings, force=force)
+    ledger = Ledger(into, {**study.settings, "people": people.name}, force=force)
     for label, method in shelf.items():
         ledger.agree("methods", label, method.digest or "")
     with progress_bar() as progress:
@@ -105,6 +106,8 @@ def evaluate_reconstruction(
     console = Console()
     for table in write_tables(ledger.path, BASELINE, PRINTED):
         console.print(table)
+    for line in write_gains(ledger.path, BASELINE):
+        console.print(line, markup=False, soft_wrap=True)
     console.print(f"{NOTE} Every measure, and the full field: {into / 'table.md'}")
     return ledger.path
 

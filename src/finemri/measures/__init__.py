@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 from finemri.measures.contract import Contract, Region
-from finemri.measures.fidelity import Inside, Scan, gradient_energy, hfen, nmse, psnr, snr, ssim
+from finemri.measures.fidelity import Inside, Scan, gradient_energy, hfen, mse, nmse, psnr, psnr_peak255, snr, ssim
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def contract_of(name: str, *, mask: Region, peak: float, crop: str) -> Contract:
 
 
 def contract_of_slices(
-    name: str, *, mask: Region, peak: float | None, count: int, across: str, crop: str, data: str
+    name: str, *, mask: Region, peak: float | None, count: int, across: str, crop: str, data: str | None
 ) -> Contract:
     """The contract of a measure of SLICEWISE: the mean over ``count`` slices of a person, each judged by itself.
 
@@ -70,6 +70,23 @@ def contract_of_slices(
         aggregation=measure.aggregation.replace("per volume", "per slice").replace("voxels", "pixels") + mean,
         crop=crop,
         data=data,
+    )
+
+
+def contract_in_units(name: str, *, mask: Region, count: int, across: str, crop: str, units: str) -> Contract:
+    """The contract of a measure of IN_UNITS, over ``count`` slices of a person that lie as ``across`` says."""
+    fixed = name == "psnr_peak255"
+    mean = f"per slice: mean over pixels; mean over {count} slices of the person"
+    return Contract(
+        measure=name,
+        mask=mask,
+        range=255.0 if fixed else None,
+        range_from="fixed: 255, on data of unit scale" if fixed else None,
+        dimension=f"2D, {across}",
+        window=None,
+        aggregation=mean if fixed else "per person: mean over the voxels",
+        crop=crop,
+        units=units,
     )
 
 
@@ -92,8 +109,8 @@ def contract_of_labels(kind: str, label: int, *, count: int, by: str, across: st
 
 def title_of(name: str) -> str:
     """For the head of a table: of a measure of the shelf, or of one that belongs to a label ("sis-2")."""
-    if name in MEASURES:
-        return MEASURES[name].title
+    if name in MEASURES or name in IN_UNITS:
+        return (MEASURES | IN_UNITS)[name].title
     kind, _, label = name.partition("-")
     return f"{OF_LABELS[kind]} of label {label}" if kind in OF_LABELS else name
 
@@ -102,7 +119,7 @@ _MAP = "per volume: mean of the map, without the border of half a window"
 _GAUSSIAN = "gaussian, sigma 1.5, 11 voxels; population covariance; K 0.01, 0.03"
 _UNIFORM = "uniform, 7 voxels; sample covariance; K 0.01, 0.03"
 _UNIFORM_SSIM = partial(ssim, window="uniform")
-_PEAK, _SLICES = frozenset({"peak"}), frozenset({"peak", "axis"})
+_PEAK, _AXIS, _SLICES = frozenset({"peak"}), frozenset({"axis"}), frozenset({"peak", "axis"})
 
 MEASURES: dict[str, Measure] = {
     "psnr": Measure(psnr, "PSNR / dB", float("inf"), "higher", _PEAK),
@@ -117,5 +134,10 @@ MEASURES: dict[str, Measure] = {
 }
 SLICEWISE = ("psnr", "ssim-slices", "ssim-slices-uniform", "nmse", "snr", "hfen", "gradient-energy")
 """Those that judge a single slice, (1, i, j) with slices across axis 0, as they would a 2D image."""
+IN_UNITS: dict[str, Measure] = {
+    "mse": Measure(mse, "MSE", 0.0, "lower"),
+    "psnr_peak255": Measure(psnr_peak255, "PSNR / dB (peak 255 on unit scale)", float("inf"), "higher", _AXIS),
+}
+"""Those that depend on the unit of brightness: for images whose unit the contract tells."""
 OF_LABELS = {"dice": "Dice", "sis": "SIS"}
 """Those of finemri.measures.segmentation, one number a label: dice-1, sis-1."""

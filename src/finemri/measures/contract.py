@@ -34,6 +34,8 @@ class Contract:
     """The part of the field of view that counts, in voxels."""
     data: str | None = None
     """Where k-space came from, and what makes its numbers kinder than life: data crimes (Shimron et al., 2022)."""
+    units: str | None = None
+    """Of what both images are when they are compared; None: those of the reference's file."""
 
     def __str__(self) -> str:
         """Compact JSON, one line."""
@@ -44,7 +46,7 @@ class Contract:
         """The inverse of str. Raises Refusal for text that is no contract."""
         try:
             settings = json.loads(text)
-            if {"data", *settings} != {field.name for field in fields(cls)}:  # older tables knew of no k-space
+            if {"data", "units", *settings} != {field.name for field in fields(cls)}:  # older tables knew of neither
                 raise ValueError
             return cls(**settings)
         except (ValueError, TypeError):

@@ -42,6 +42,32 @@ def psnr(image: Scan, reference: Scan, mask: Inside | None = None, *, peak: floa
     return math.inf if error == 0 else 10 * math.log10(L**2 * count / error)
 
 
+def mse(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
+    """mean (x − y)², in the square of the images' unit: 0 is best, and it says nothing without that unit."""
+    error = count = 0.0
+    for x, y, inside, own in _slabs(image, reference, mask):
+        error += float(((x - y)[own][inside] ** 2).sum())
+        count += int(inside.sum())
+    return error / count
+
+
+def psnr_peak255(image: Scan, reference: Scan, mask: Inside | None = None, *, axis: int) -> float:
+    """Mean over the slices across ``axis`` of 20 log₁₀(255 / √MSE) in dB, of images of unit scale.
+
+    A peak of 255 on data whose brightest voxel is about 1: 48.13 dB above a peak of 1, and not to be compared with any
+    other. Slices without a voxel of the mask do not count.
+    """
+    _check(image, reference, mask)
+    planes = range(reference.shape[axis])
+    found = []
+    for n in planes:
+        inside = None if mask is None else mask.take([n], axis=axis)
+        if inside is None or inside.any():
+            error = mse(image.take([n], axis=axis), reference.take([n], axis=axis), inside)
+            found.append(math.inf if error == 0 else 20 * math.log10(255 / math.sqrt(error)))
+    return math.fsum(found) / len(found)
+
+
 def nmse(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
     """Σ (x − y)² / Σ y²: 0 is best, no unit (as fastMRI has it: Zbontar et al., 2018)."""
     error = power = 0.0

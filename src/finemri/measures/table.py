@@ -10,6 +10,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from finemri.measures import OF_LABELS, title_of
+from finemri.measures.statistics import LEVEL, Gain, gains
 from finemri.measures.summary import Summary, summarise
 from finemri.measures.tidy import read_rows, write_table, write_text
 
@@ -31,6 +32,42 @@ def write_tables(measures: Path, baseline: str = BASELINE, printed: Sequence[str
     return [_screen(title, group, baseline) for title, group in groups.items() if _shown(group[0], printed)]
 
 
+def write_gains(measures: Path, baseline: str = BASELINE) -> list[str]:
+    """Read the tidy CSV, and nothing else; write gain.csv and gain.md beside it where at least five people were judged.
+
+    Returns a line for each method: its gain in PSNR inside the head.
+    """
+    found = gains(read_rows(measures), baseline)
+    if not found:
+        for stale in ("gain.csv", "gain.md"):
+            measures.with_name(stale).unlink(missing_ok=True)
+        return []
+    write_table(measures.with_name("gain.csv"), [[field.name for field in fields(Gain)], *map(astuple, found)])
+    interval = f"a {LEVEL:.0%} bootstrap interval by person (BCa, seed fixed)"
+    lines = [
+        f"Mean over people of value - value of {baseline}, same person; {interval}; p: Wilcoxon's signed-rank test.",
+        "",
+        "| measure | setting | where | method | gain | interval | p | people |",
+        "|---|---|---|---|---:|---:|---:|---:|",
+    ]
+    for g in found:
+        mean, low, high = _three(g)
+        cells = (title_of(g.measure), _setting(g), g.mask, g.method, mean, f"{low} to {high}", f"{g.p:.2g}", g.people)
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    write_text(measures.with_name("gain.md"), "\n".join([*lines, ""]))
+    return [_line(g) for g in found if g.measure == "psnr" and g.mask == "head"]
+
+
+def _line(g: Gain) -> str:
+    mean, low, high = _three(g)
+    return f"{g.method}, {_setting(g)}: gain over {g.baseline}: {mean} dB [{low}, {high}], n = {g.people} people"
+
+
+def _three(g: Gain) -> tuple[str, str, str]:
+    digits = _digits(g.measure)
+    return f"{g.mean:+.{digits}f}", f"{g.low:.{digits}f}", f"{g.high:.{digits}f}"
+
+
 def _shown(s: Summary, printed: Sequence[str]) -> bool:
     return _of_label(s) or (s.mask == "head" and s.measure in printed)
 
@@ -47,13 +84,17 @@ def _grouped(summaries: Sequence[Summary]) -> dict[str, list[Summary]]:
     return groups
 
 
-def _setting(s: Summary) -> str:
-    """What was done, and how much; the name of a sampling says its acceleration itself."""
-    return s.degradation if re.search(r" [\d.]+x\b", s.degradation) else f"{s.degradation} ×{s.scale}"
+def _setting(s: Summary | Gain) -> str:
+    """What was done, and how much; the name of a sampling says its acceleration itself, and pairs have no scale."""
+    return s.degradation if s.scale == 1 or re.search(r" [\d.]+x\b", s.degradation) else f"{s.degradation} ×{s.scale}"
+
+
+def _digits(measure: str) -> int:
+    return 2 if measure in ("psnr", "psnr_peak255", "snr") else 4
 
 
 def _cells(s: Summary, baseline: str) -> list[str]:
-    digits = 2 if s.measure in ("psnr", "snr") else 4
+    digits = _digits(s.measure)
 
     def number(value: float, sign: str = "") -> str:
         return "–" if math.isnan(value) else f"{value:{sign}.{digits}f}"

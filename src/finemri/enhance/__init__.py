@@ -13,13 +13,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from finemri.baselines import BASELINES
 from finemri.cohorts.layouts import find_cohort
+from finemri.enhance.crop import HELD, WORTH, Measured, cut, share_of, tissue_box, uncropped
+from finemri.enhance.fitting import finer_than, fit, learnt_grid
 from finemri.refusal import Refusal
 from finemri.shelf import Method, default_weights, find_method, shipped_weights
 from finemri.volumes.files import check_output, open_volume, save_slabs
-from finemri.volumes.grid import scaled_affine
+from finemri.volumes.grid import millimetres, scaled_affine
 from finemri.volumes.intensity import NORMALISERS
 from finemri.volumes.portrait import measure_portrait, strangeness
 from finemri.volumes.tiles import enhance_slabs, plan
+from finemri.volumes.volume import Volume
 
 Reporter = Callable[[int, int], None]
 
@@ -52,16 +55,19 @@ def enhance(
     memory: int | None = 4 * 2**30,
     device: str = "auto",
     series: str | None = None,
+    crop: bool = False,
     force: bool = False,
     progress: bool = True,
 ) -> None:
     """Make a NIfTI file, a DICOM series, or every scan of a folder finer, and say beside each result how it was made.
 
     ``weights`` is a shipped name or a weights file, ``method`` any name on the shelf; without either, what ships for
-    ``scale`` (2 unless told) and ``style`` is used. ``memory`` is the budget of the whole process in bytes. Of a folder
-    of many, the results go into the folder ``output`` under the same names, and a scan that fails does not stop the
-    others. Raises Refusal: before anything is computed, for whatever can be known by then; at the end, with the list of
-    the scans that failed.
+    ``scale`` (2 unless told) and ``style`` is used. ``memory`` is the budget of the whole process in bytes. With
+    ``crop`` the method sees the box around all tissue alone; the air around it is interpolated. Of a folder of many,
+    the results go into the folder ``output`` under the same names, and a scan that fails does not stop the others.
+
+    A scan that is coarser than the grid that weights of pairs learnt on is first laid onto that grid. Raises Refusal:
+    before anything is computed, for whatever can be known by then; at the end, with the list of the scans that failed.
     """
     # Every tile is fresh memory, and in huge pages that costs a sixth less time. PyTorch looks at its first tensor.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -71,9 +77,11 @@ def enhance(
     if jobs is None:
         check_output(output, force=force)
         with _bar(shown=progress) as report:
-            enhance_one(Job(source, output), chosen, memory=memory, series=series, force=force, report=report)
+            enhance_one(
+                Job(source, output), chosen, memory=memory, series=series, crop=crop, force=force, report=report
+            )
     else:
-        enhance_many(jobs, chosen, memory=memory, force=force, progress=progress)
+        enhance_many(jobs, chosen, memory=memory, crop=crop, force=force, progress=progress)
 
 
 def choose_method(*, scale: int | None, weights: str | None, style: str, method: str | None, device: str) -> Method:
@@ -92,7 +100,7 @@ def find_jobs(source: Path, output: Path, series: str | None = None) -> list[Job
     if scans == [source] or (len(scans) == 1 and scans[0].is_dir()):  # one DICOM series, maybe some folders down
         return None
     if not scans:
-        raise Refusal(f"{source} holds label maps only, and labels cannot be enhanced; give a folder with images.")
+        raise Refusal(f"{source} holds label maps only, or pairs to learn from; give a folder with images.")
     if output.suffix in (".nii", ".gz") or output.is_file():
         raise Refusal(
             f"{source} is a folder of many ({len(scans)} found), so the output is one as well: "
@@ -103,7 +111,9 @@ def find_jobs(source: Path, output: Path, series: str | None = None) -> list[Job
     ]
 
 
-def enhance_many(jobs: list[Job], method: Method, *, memory: int | None, force: bool, progress: bool) -> None:
+def enhance_many(
+    jobs: list[Job], method: Method, *, memory: int | None, crop: bool = False, force: bool, progress: bool
+) -> None:
     """One after the other; a Refusal at the end lists the ones that failed."""
     there = [job for job in jobs if os.path.lexists(job.output)]
     if there and not force:
@@ -116,7 +126,7 @@ def enhance_many(jobs: list[Job], method: Method, *, memory: int | None, force: 
         try:
             job.output.parent.mkdir(parents=True, exist_ok=True)
             with _bar(f"scan {number} of {len(jobs)}", shown=progress) as report:
-                enhance_one(job, method, memory=memory, force=force, report=report)
+                enhance_one(job, method, memory=memory, crop=crop, force=force, report=report)
         except Exception as reason:  # whatever it is, the next scan may be sound
             failed.append(f"{job.source.name}: {reason if isinstance(reason, Refusal) else type(reason).__name__}")
             print(f"finemri: {failed[-1]}", file=sys.stderr)
@@ -132,20 +142,26 @@ def enhance_one(
     *,
     memory: int | None,
     series: str | None = None,
+    crop: bool = False,
     force: bool = False,
     report: Reporter | None = None,
 ) -> None:
-    """Open, measure, tile, enhance, blend and save: slab by slab, so that the result never stands in memory."""
+    """Open, fit, measure, tile, enhance, blend and save: slab by slab, so that the result never stands in memory."""
     enhancer = method.enhancer
-    volume = open_volume(job.source, series)
+    volume, fitting, warnings = _fitted(open_volume(job.source, series), method, memory)
     i, j, k = (n * s for n, s in zip(volume.shape, enhancer.scale, strict=True))
     check_output(job.output, shape=(i, j, k), source=volume.source, force=force)
-    layout = plan(enhancer, volume.voxels, memory=memory)
+    normaliser = NORMALISERS[enhancer.normaliser](volume.voxels)
+    box = tissue_box(volume.voxels) if crop else None
+    if box is not None and share_of(box, volume.shape) > WORTH:
+        box = None
+    seen = volume.voxels if box is None else cut(volume.voxels, box)
+    worker = enhancer if box is None else Measured(enhancer, normaliser)
+    layout = plan(worker, seen, memory=memory, held=0 if box is None else HELD)
     portrait = measure_portrait(volume)
-    warnings = strangeness(portrait, method.header.get("portrait", {}))
+    warnings += strangeness(portrait, method.header.get("portrait", {}))
     for warning in warnings:
         print(f"finemri: warning: this scan is unlike those that the weights learnt from. {warning}", file=sys.stderr)
-    normaliser = NORMALISERS[enhancer.normaliser](volume.voxels)
     provenance: dict[str, object] = {
         "method": method.name,
         "weights_sha256": method.digest,
@@ -157,25 +173,50 @@ def enhance_one(
         "tile": list(layout.tile),
         "overlap": list(layout.overlap),
         "margin": list(enhancer.margin),
+        "crop": None if box is None else {"box": [list(span) for span in box], "around": "cubic spline"},
+        "grid": fitting,
         "portrait": portrait,
         "warnings": warnings,
     }
     if report is not None:
         report(0, layout.count)
-    slabs = enhance_slabs(enhancer, volume.voxels, tile=layout.tile, overlap=layout.overlap, progress=report)
+    slabs = enhance_slabs(worker, seen, tile=layout.tile, overlap=layout.overlap, progress=report)
+    if box is not None:
+        slabs = uncropped(slabs, volume.voxels, box, enhancer.scale)
     affine = scaled_affine(volume.affine, enhancer.scale)
     save_slabs(slabs, (i, j, k), affine, job.output, source=volume.source, force=force, provenance=provenance)
 
 
+def _fitted(volume: Volume, method: Method, memory: int | None) -> tuple[Volume, dict[str, object] | None, list[str]]:
+    """The scan on the grid that the weights learnt on, what the provenance says of that, and warnings."""
+    grid = learnt_grid(method.header)
+    if grid is None:
+        return volume, None, []
+    laid = fit(volume, grid, memory)
+    if laid is not volume:
+        print(
+            f"finemri: this scan's voxels are {millimetres(volume.spacing)} and the weights learnt on "
+            f"{millimetres(grid)}; it is first laid onto {millimetres(laid.spacing)} by a cubic spline.",
+            file=sys.stderr,
+        )
+    said: dict[str, object] = {
+        "learnt_mm": list(grid),
+        "input_shape": list(volume.shape),
+        "input_mm": list(volume.spacing),
+        "laid": "cubic spline" if laid is not volume else None,
+    }
+    return laid, said, finer_than(volume, grid)
+
+
 def _own_scale(name: str) -> int:
-    """The scale that a weights file was made for; 2 for a method that has any."""
+    """The scale that a weights file was made for, 1 where it has no such setting; 2 for a method that has any."""
     from finemri.training.weights import load_weights
 
     path = shipped_weights().get(name, Path(name))
     if name in BASELINES or not path.is_file():
         return 2
     settings = load_weights(path)[1].get("settings")
-    return int(settings.get("scale", 2)) if isinstance(settings, Mapping) else 2
+    return int(settings.get("scale", 1)) if isinstance(settings, Mapping) else 2
 
 
 @contextmanager
