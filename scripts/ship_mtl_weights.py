@@ -1,7 +1,7 @@
 r"""Put the weights for the medial temporal lobe where they ship, with digest and model card.
 
-    finemri train mtl-x2 --cohort ../shared/data/hippocampus --start src/finemri/weights/volume-x2-faithful.safetensors \
-        --into runs/mtl-x2
+    finemri train mtl-x2 --cohort ../shared/data/hippocampus --into runs/mtl-x2 \
+        --start src/finemri/weights/volume-x2-faithful.safetensors
     python scripts/ship_mtl_weights.py runs/mtl-x2 --data ../shared/data
     finemri evaluate --cohort ../shared/data/hippocampus --people runs/mtl-x2/split-1.json --part validation --scale 2 \
         --methods spline,volume-x2-faithful,mtl-x2-faithful,mtl-x2-sharp --degradation blur --into runs/mtl-x2/blur
@@ -125,26 +125,28 @@ CARD = """# {name}
 
 ## Trained on
 
-180 of the 200 T1w crops of the medial temporal lobe, 1 mm, of the Medical Segmentation Decathlon, task 4 (hippocampus), Vanderbilt
-University Medical Center; Antonelli et al., *Nature Communications*, 2022; CC BY-SA 4.0. The files were not changed.
+180 of the 200 T1w crops of the medial temporal lobe, 1 mm, of the Medical Segmentation Decathlon, task 4 (hippocampus),
+Vanderbilt University Medical Center; Antonelli et al., *Nature Communications*, 2022; CC BY-SA 4.0. The files were not
+changed.
 
 Begun from `volume-x2-faithful` (SHA-256 `{start}`).
-Whole crops are made coarse, edges and all, by Gaussian blur (σ = 1 mm) and decimation or by k-space truncation at equal shares, then cut; half of
-the patches have noise. Retrain, then ship: the commands stand in `scripts/ship_mtl_weights.py`, and these weights are what they made,
-in one run.
+Whole crops are made coarse, edges and all, by Gaussian blur (σ = 1 mm) and decimation or by k-space truncation at equal
+shares, then cut; half of the patches have noise. Retrain, then ship: the commands stand in
+`scripts/ship_mtl_weights.py`, and these weights are what they made, in one run.
 
 ## Measured
 
-On the 20 people held out by the training's own split, none of whom was learnt from; mean over people, inside the head (for these crops
-nearly the whole field). In training their validation error was written down, and nothing was chosen by it.
+On the 20 people held out by the training's own split, none of whom was learnt from; mean over people, inside the head
+(for these crops nearly the whole field). In training their validation error was written down, and nothing was chosen by
+it.
 
 {measured}
 
 ## Limits
 
-Healthy and psychotic adults of one hospital's cohort, T1w, 1 mm. Nothing but the medial temporal lobe. Detail beyond what was measured is
-a guess from anatomy in general, not evidence about this patient: not for diagnosis. Inputs are compared with the training, and
-`enhance` warns outside of:
+Healthy and psychotic adults of one hospital's cohort, T1w, 1 mm. Nothing but the medial temporal lobe. Detail beyond
+what was measured is a guess from anatomy in general, not evidence about this patient: not for diagnosis. Inputs are
+compared with the training, and `enhance` warns outside of:
 
 | feature | lowest | highest |
 |---|---|---|
