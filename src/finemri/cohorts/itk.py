@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,10 @@ LPS: Affine = np.diag([-1.0, -1.0, 1.0, 1.0])
 def itk() -> Any:
     """SimpleITK, where it is installed. Raises Refusal where it is not."""
     try:
-        return import_module("SimpleITK")
+        import SimpleITK
     except ImportError as missing:
         raise Refusal("Registration needs SimpleITK; run pip install 'finemri[registration]'.") from missing
+    return SimpleITK
 
 
 @contextmanager
