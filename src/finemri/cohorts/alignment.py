@@ -53,7 +53,7 @@ class Aligned:
     """Two scans on one grid, without bias field, scaled to 0…1000."""
 
     coarse: Volume
-    """On the fine grid, interpolated once (cubic B-spline); 0 where the coarse scan did not over."""
+    """On the fine grid, interpolated once (cubic B-spline); 0 where the coarse scan did not look."""
     fine: Volume
     transforms: list[Transform]
     """As in ``finemri.cohorts.motion``: fine world -> coarse world, RAS mm."""
@@ -80,6 +80,11 @@ def align(coarse: Volume, fine: Volume, settings: Alignment | None = None) -> Al
 
 
 def _aligned(coarse: Volume, fine: Volume, settings: Alignment) -> Aligned:
+    if overlap(coarse, fine, np.eye(4)) == 0:
+        raise Refusal(
+            "The fields of view of the two scans do not overlap, by the scanner's own coordinates; choose two series "
+            "of the same region and session."
+        )
     a, b = _ready(coarse, settings, "coarse"), _ready(fine, settings, "fine")
     over = Overlay(matched(b, a), a)
     start = _start(over, coarse, fine)
@@ -111,13 +116,7 @@ def _ready(volume: Volume, settings: Alignment, name: str) -> Any:
 def _start(over: Overlay, coarse: Volume, fine: Volume) -> Affine:
     """The identity; where the fields of view overlap by less than half, centre of mass on centre of mass if better."""
     here, there = np.eye(4), np.eye(4)
-    shared = overlap(coarse, fine, here)
-    if shared == 0:
-        raise Refusal(
-            "The fields of view of the two scans do not overlap, by the scanner's own coordinates; choose two series "
-            "of the same region and session."
-        )
-    if shared >= 0.5:
+    if overlap(coarse, fine, here) >= 0.5:
         return here
     there[:3, 3] = _mass(coarse) - _mass(fine)
     moved: Transform = {"stage": "rigid", "kept": True, "matrix": there.tolist()}
