@@ -14,6 +14,7 @@ from finemri.cohorts.cohort import Pair
 from finemri.cohorts.layouts import find_cohort
 from finemri.cohorts.pairing import open_pair
 from finemri.pair import Pairing, pair
+from finemri.pair.region import region
 from finemri.pair.scans import pair_scans
 from finemri.refusal import Refusal
 from finemri.shapes import Affine
@@ -378,3 +379,21 @@ def test_registered_volumes_have_a_checkerboard(tmp_path: Path) -> None:
     told = json.loads((into / "a/pair.json").read_text())
     assert told["alignment"]["stages"] == ["rigid"]
     assert (into / "a/checkerboard.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_side_that_the_coarse_scan_missed_is_given_up_and_air_is_not() -> None:
+    voxels = np.zeros((20, 18, 16), np.float32)
+    voxels[2:18, 2:16, :] = np.random.default_rng(0).uniform(0.8, 1, (16, 14, 16)).astype(np.float32)
+    fine = Volume(voxels, np.eye(4))
+    wedge = np.ones(fine.shape, bool)
+    for i in range(6):
+        wedge[i, :, : 6 - i] = False  # a tilted field of view
+    airless = np.ones(fine.shape, bool)
+    airless[:, 17, 8:] = False
+
+    box = region(fine, wedge, margin=0)
+    kept = tuple(slice(first, stop) for first, stop in zip(box.start, box.stop, strict=True))
+
+    assert wedge[kept].mean() > 0.99
+    assert np.prod(np.subtract(box.stop, box.start)) > 0.6 * 16 * 14 * 16
+    assert region(fine, airless, margin=0) == region(fine, np.ones(fine.shape, bool), margin=0)

@@ -9,6 +9,9 @@ from finemri.refusal import Refusal
 from finemri.shapes import Mask
 from finemri.volumes.volume import Volume
 
+MISSED = 0.02
+"""Share of the tissue of a side of the box."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -39,9 +42,12 @@ def whole(volume: Volume) -> Box:
 def region(fine: Volume, seen: Mask, margin: float) -> Box:
     """The bounding box of the tissue of the fine scan where the coarse scan looked as well, and ``margin`` mm around.
 
-    Not beyond the box of what was ``seen``. Raises Refusal where no tissue was seen by both.
+    Not beyond the box of what was ``seen``; and sides of which the coarse scan missed more than ``MISSED`` of the tissue
+    are given up, the worst first, so that no pair teaches a wedge of nothing. Raises Refusal where no tissue was seen
+    by both.
     """
-    tissue = head_mask(fine.voxels) & seen
+    head = head_mask(fine.voxels)
+    tissue = head & seen
     if not tissue.any():
         raise Refusal("There is no tissue where the two scans overlap; check that they show the same part of the body.")
     starts, stops = [], []
@@ -51,4 +57,26 @@ def region(fine: Volume, seen: Mask, margin: float) -> Box:
         more = round(margin / mm)
         starts.append(max(int(there[0]) - more, int(looked[0])))
         stops.append(min(int(there[-1]) + more, int(looked[-1])) + 1)
+    _give_up(starts, stops, head, head & ~seen)
     return Box(fine.shape, (starts[0], starts[1], starts[2]), (stops[0], stops[1], stops[2]))
+
+
+def _give_up(starts: list[int], stops: list[int], tissue: Mask, missed: Mask) -> None:
+    """Move the side with the largest share of missed tissue inwards, until none has more than ``MISSED``."""
+
+    def share(axis: int, *, far: bool) -> float:
+        place = [slice(first, stop) for first, stop in zip(starts, stops, strict=True)]
+        at = stops[axis] - 1 if far else starts[axis]
+        place[axis] = slice(at, at + 1)
+        return float(missed[tuple(place)].sum() / max(1, tissue[tuple(place)].sum()))
+
+    while True:
+        sides = [(axis, far) for axis in range(3) for far in (False, True) if stops[axis] - starts[axis] > 1]
+        shares = {(axis, far): share(axis, far=far) for axis, far in sides}
+        if not shares or max(shares.values()) <= MISSED:
+            return
+        axis, far = max(shares, key=lambda side: shares[side])
+        if far:
+            stops[axis] -= 1
+        else:
+            starts[axis] += 1
