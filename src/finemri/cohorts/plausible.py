@@ -105,7 +105,9 @@ def check_mirror(over: Overlay, transforms: list[Transform], start: Affine, sear
         return
     as_is, share = over.seen(transforms)
     turned, turned_share = Overlay(over.fine, coarse).seen([{"stage": "rigid", "kept": True, "matrix": found.tolist()}])
-    if turned_share > 0.8 * share and turned > as_is * (1 + limits.mirror):
+    if share < turned_share / 4:  # it ran away, and a few voxels always agree
+        as_is, share = over.seen([{"stage": "rigid", "kept": True, "matrix": start.tolist()}])
+    if turned_share > 0.8 * share and turned > max(limits.least, as_is * (1 + limits.mirror)):
         raise Refusal(
             f"One of the two scans is mirrored, left for right: the mirror image tells {turned:.2f} nats of the other "
             f"scan, the image as it is {as_is:.2f}; mend the orientation in its header first."
