@@ -73,15 +73,18 @@ _START = (
 )
 HISTORY = {
     "kspace-multicoil": _START
-    + "850 rounds and then the rounds above, each with `--start`, at rates of 4e-4 and 3e-4.",
+    + "850 and 800 rounds at rates of 4e-4 and 3e-4, and last the rounds above (`--recipe.fidelity-rounds 4000 "
+    "--recipe.rate 3e-4`), each with `--start`.",
     "kspace-singlecoil": _START
     + "700 and 900 rounds with one coil at rates of 4e-4 and 3e-4, and, when a real slice turned out noisier than any "
-    "of training, the rounds above with more noise (`--recipe.scanning.noise 0.003 0.1`), each with `--start`.",
+    "of training, 260 rounds with more noise (0.003 to 0.1); and last the rounds above, noise as the recipe has it "
+    "(`--recipe.rate 3e-4`), each with `--start`.",
 }
 CARD = """# {name}
 
 Reconstruction of undersampled k-space of heads, {coils}: a cascade of {steps} small U-Nets ({features} maps) and
-conjugate gradients towards the data. Trained for fidelity alone (mean absolute error), without a critic.
+conjugate gradients towards the data. Trained for fidelity alone, first under the mean absolute error and
+then under the logarithm of each slice's squared error, without a critic.
 
 - **Recipe**: `{recipe}` (kind Unrolled), {rounds} rounds of {batch} slices
 - **Parameters**: {parameters:,}
