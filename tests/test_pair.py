@@ -176,6 +176,12 @@ def test_scans_that_make_no_pair(coarse: Volume, fine: Volume, says: str) -> Non
         pair_scans(coarse, fine, Pairing())
 
 
+@pytest.mark.parametrize("axes", [(0,), (0, 1)])
+def test_slices_with_a_wrong_orientation_in_the_header(axes: tuple[int, ...]) -> None:
+    with pytest.raises(Refusal, match="mirrored or turned round"):
+        pair_scans(thick(), Volume(np.flip(thin().voxels, axes).copy(), thin().affine), NO_MOVE)
+
+
 def test_settings_that_make_no_sense() -> None:
     with pytest.raises(Refusal, match="at least 0 mm"):
         Pairing(margin=-1)
@@ -256,6 +262,25 @@ def test_one_who_fails_does_not_stop_the_others(folders: tuple[Path, Path], tmp_
     assert find_cohort(into).names == ("sub-1", "sub-3")
 
 
+def test_people_of_an_earlier_run_stay_in_the_cohort(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    into = pair(*folders, into=tmp_path / "cohort", settings=NO_MOVE, progress=False)
+    before = find_cohort(into).subjects
+    (folders[0] / "sub-1_thick.nii.gz").unlink()
+    for side, volume in (("thick", thick()), ("thin", thin())):
+        save_volume(volume, tmp_path / side / f"sub-4_{side}.nii.gz")
+    with pytest.raises(Refusal, match="2 of 3"):
+        pair(*folders, into=into, settings=Pairing(margin=2), progress=False)
+    assert find_cohort(into).names == ("sub-1", "sub-2", "sub-3", "sub-4")
+    assert find_cohort(into).subjects[:3] == before
+
+
+def test_a_cohort_inside_the_scans_would_be_taken_for_scans(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    for folder in folders:
+        with pytest.raises(Refusal, match="lies inside"):
+            pair(*folders, into=folder / "cohort", progress=False)
+        assert not (folder / "cohort").exists()
+
+
 def test_nothing_is_written_where_nothing_can_be(folders: tuple[Path, Path], tmp_path: Path) -> None:
     into = tmp_path / "cohort"
     with pytest.raises(Refusal, match="the same folder"):
@@ -320,6 +345,27 @@ def test_dicom_folders_are_counted_and_never_named(dicom: tuple[Path, Path], tmp
     for volume in (opened.coarse, opened.fine):
         assert np.abs(volume.voxels - head(grid(volume.shape, volume.affine), seed=0)).max() < 100  # half a slice away
     assert np.abs(opened.fine.voxels - head(grid(opened.fine.shape, opened.fine.affine), seed=0)).max() < 1
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_single_dicom_folder_beside_a_file_is_not_named(
+    dicom: tuple[Path, Path], folders: tuple[Path, Path], tmp_path: Path, side: int
+) -> None:
+    shutil.rmtree(dicom[side] / f"anon1037{'lh'[side]}")
+    scans = [folders[0] / "sub-1_thick.nii.gz", folders[1] / "sub-1_thin.nii.gz"]
+    scans[side] = dicom[side]
+    into = pair(*scans, into=tmp_path / "cohort", settings=Pairing(by="volumes", registration="none"), progress=False)
+    assert find_cohort(into).names == ("sub-1",)
+    assert "anon" not in "".join(str(p) for p in into.rglob("*"))
+
+
+def test_a_folder_of_two_series(dicom: tuple[Path, Path], tmp_path: Path) -> None:
+    one = dicom[0] / "anon556l", dicom[1] / "anon556h"
+    for path in one[1].iterdir():
+        shutil.copy(path, one[0] / f"more-{path.name}")
+    with pytest.raises(Refusal, match="coarse folder holds several series"):
+        pair(*one, into=tmp_path / "cohort", progress=False)
+    assert not (tmp_path / "cohort").exists()
 
 
 def test_two_patients_are_no_pair(dicom: tuple[Path, Path], tmp_path: Path) -> None:

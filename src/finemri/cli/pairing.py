@@ -84,7 +84,7 @@ class Pair:
     matching: Literal["optimal", "greedy"] = "optimal"
     """Of slices. greedy: only forward, as published."""
     crop: bool = True
-    """Keep only where there is tissue that both scans saw."""
+    """With --no-crop the whole field of view is kept; otherwise only where there is tissue that both scans saw."""
     margin: float = 5.0
     """mm around it."""
     same_grid: bool = False

@@ -301,7 +301,7 @@ def _one_grid(people: Mapping[str, tuple[Twice, ...]], what: str) -> None:
         if any(scans.matches is not None for scans in of):
             raise Refusal(
                 f"{what} need pairs on one grid, and those of {name} are matched slice by slice; "
-                "pair them with --mode volumes."
+                "pair them --by volumes."
             )
 
 

@@ -23,7 +23,7 @@ from finemri.pair.picture import save_picture
 from finemri.pair.scans import Made, Pairing, pair_scans
 from finemri.provenance import plain
 from finemri.refusal import Refusal
-from finemri.volumes.files import open_volume, save_volume
+from finemri.volumes.files import describe_series, open_volume, save_volume
 from finemri.volumes.volume import Volume
 
 __all__ = ["Pairing", "pair"]
@@ -58,6 +58,9 @@ def pair(
             "Registration needs SimpleITK, which is not installed: pip install 'finemri[registration]'; "
             "or pair where the scans lie, with --registration none."
         )
+    for side in (Path(coarse), Path(fine)):
+        if side.is_dir() and side.resolve() in into.resolve().parents:
+            raise Refusal(f"{into} lies inside {side}, where pairs would be taken for scans; choose a place outside.")
     people = match_people(Path(coarse), Path(fine))
     _check_place(into)
     new = not into.exists()
@@ -71,7 +74,7 @@ def pair(
                 failed.append(f"{person.name}: {reason if isinstance(reason, Refusal) else type(reason).__name__}")
             step()
     if paired:
-        write_pairs(paired, into)
+        write_pairs([*paired, *_others(into, {subject.name for subject in paired})], into)
     elif new and not any(into.iterdir()):
         into.rmdir()
     if failed and len(people) == 1:
@@ -85,7 +88,7 @@ def pair(
 def _pair_one(person: Person, into: Path, settings: Pairing, *, force: bool) -> Pair:
     """One person's folder, made unless it is there already."""
     check_patient(person.coarse, person.fine)
-    coarse, fine = open_volume(person.coarse), open_volume(person.fine)
+    coarse, fine = _opened(person.coarse, "coarse"), _opened(person.fine, "fine")
     folder, key = into / person.name, _key(coarse, fine, settings)
     known = _told(folder)
     if known.get("key") != key:
@@ -97,12 +100,35 @@ def _pair_one(person: Person, into: Path, settings: Pairing, *, force: bool) -> 
         with landing_folder(folder) as place:
             _save(made, place, {"settings": asdict(settings), "key": key, "given": _given(coarse, fine)})
         known = _told(folder)
-    matches = known["cohort"]["matches"]
+    return _pair_of(folder, known)
+
+
+def _opened(path: Path, side: str) -> Volume:
+    try:
+        return open_volume(path)
+    except Refusal as reason:
+        if path.is_dir() and len(describe_series(path)) > 1:
+            raise Refusal(f"The {side} folder holds several series; leave one in it, or name single folders.") from None
+        raise Refusal(f"The {side} scan: {reason}") from reason
+
+
+def _pair_of(folder: Path, told: Mapping[str, Any]) -> Pair:
+    matches = told["cohort"]["matches"]
     return Pair(
         folder / "coarse.nii.gz",
         folder / "fine.nii.gz",
         None if matches is None else tuple((int(c), int(f)) for c, f in matches),
     )
+
+
+def _others(into: Path, names: set[str]) -> list[Subject]:
+    """Whoever else the cohort lists already, by a folder that is whole: of an earlier run, or who failed this time."""
+    if not (into / DESCRIPTION).is_file():
+        return []
+    entries = json.loads((into / DESCRIPTION).read_text(encoding="utf-8")).get("subjects", [])
+    kept = [name for entry in entries if (name := str(entry.get("name"))) not in names]
+    told = {name: _told(into / name) for name in kept}
+    return [Subject(name, pairs=(_pair_of(into / name, told[name]),)) for name in kept if told[name]]
 
 
 def _save(made: Made, place: Path, told: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +41,9 @@ def match_people(coarse: Path, fine: Path) -> list[Person]:
         # finemri rescan calls people as find_cohort does, who counts those behind DICOM folders
         ours = _by_key(roots[0], COARSE, "coarse", folders=False)
         theirs = _by_key(roots[1], FINE, "fine", folders=False)
-    if len(ours) == len(theirs) == 1:
-        (key,), scans = ours, [(next(iter(ours.values())), next(iter(theirs.values())))]
-        keys = [key]
+    if len(ours) == len(theirs) == 1:  # what a NIfTI file is called may be told
+        scans = [(next(iter(ours.values())), next(iter(theirs.values())))]
+        keys = [next(iter((theirs if scans[0][0].is_dir() else ours).keys()))]
     else:
         keys = sorted(ours.keys() & theirs.keys())
         scans = [(ours[key], theirs[key]) for key in keys]
@@ -79,7 +80,8 @@ def _by_key(root: Path, ending: re.Pattern[str], side: str, *, folders: bool = T
                 f"Somebody has {len(subject.images)} {side} scans, and which of them is meant is not clear; "
                 "give folders with one scan of each person."
             )
-        key = ending.sub("", _name(subject, root) if folders else subject.name) or subject.name
+        name = unicodedata.normalize("NFC", _name(subject, root) if folders else subject.name)  # macOS decomposes ë
+        key = ending.sub("", name) or subject.name
         if key in found:
             raise Refusal(f"Two {side} scans have the same name but for its ending; give each person one name.")
         found[key] = subject.images[0]

@@ -42,9 +42,9 @@ def whole(volume: Volume) -> Box:
 def region(fine: Volume, seen: Mask, margin: float) -> Box:
     """The bounding box of the tissue of the fine scan where the coarse scan looked as well, and ``margin`` mm around.
 
-    Not beyond the box of what was ``seen``; and sides of which the coarse scan missed more than ``MISSED`` of the tissue
-    are given up, the worst first, so that no pair teaches a wedge of nothing. Raises Refusal where no tissue was seen
-    by both.
+    Not beyond the box of what was ``seen``; and sides of which the coarse scan missed more than ``MISSED`` of the
+    tissue are given up, the worst first, so that no pair teaches a wedge of nothing. Raises Refusal where no tissue was
+    seen by both.
     """
     head = head_mask(fine.voxels)
     tissue = head & seen

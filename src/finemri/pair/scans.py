@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -28,6 +29,8 @@ THICKER = 1.5
 """Thickness of the coarse slices over that of the fine ones from which on they are matched slice by slice."""
 ALIKE = 1.25
 """Pixel sizes in plane may differ so much for that."""
+MIRRORED = 1.3
+"""Information that mirrored slices have over that of slices as they lie, from which on a header must be wrong."""
 NEIGHBOURS = 2
 """Slices kept beyond the first and the last match, for methods that look at neighbours."""
 
@@ -120,6 +123,7 @@ def _slices(coarse: Volume, fine: Volume, settings: Pairing) -> Made:
     told |= {"tilt_degrees": degrees, "fine_resliced": turned}
     on_grid = laid(coarse, fine)
     matching = _matching(coarse, on_grid, fine, settings.matching)
+    _check_mirror(on_grid, fine, matching)
     seen = inside(coarse, fine.affine, fine.shape)
     box = region(fine, seen, settings.margin) if settings.crop else whole(fine)
     kept = [(c, f) for c, f in matching.pairs if box.start[2] <= f < box.stop[2]]
@@ -149,6 +153,21 @@ def _matching(coarse: Volume, on_grid: Volume, fine: Volume, method: Method) -> 
     middle = ((fine.shape[0] - 1) / 2, (fine.shape[1] - 1) / 2)
     ours = slice_positions(on_grid.affine, on_grid.shape[2], *middle)
     return match_slices(ours, slice_positions(fine.affine, fine.shape[2], *middle), slice_normal(on_grid.affine))
+
+
+def _check_mirror(coarse: Volume, fine: Volume, matching: Matching) -> None:
+    """Raises Refusal where matched slices tell far more of each other once one side is mirrored or turned round."""
+    from finemri.cohorts.agreement import mutual_information
+
+    ours, theirs = (list(side) for side in zip(*matching.pairs, strict=True))
+    a, b = coarse.voxels[:, :, ours], fine.voxels[:, :, theirs]
+    ways = [way for n in (1, 2, 3) for way in combinations(range(3), n)]
+    best = max(mutual_information(np.flip(a, way), b) for way in ways)
+    if best > MIRRORED * mutual_information(a, b):
+        raise Refusal(
+            "The two scans agree far better once one of them is mirrored or turned round, so the orientation in a "
+            "header is wrong; convert that scan from its DICOM series again."
+        )
 
 
 def _volumes(coarse: Volume, fine: Volume, settings: Pairing) -> Made:
