@@ -24,7 +24,19 @@ def parsed(monkeypatch: pytest.MonkeyPatch, verb: type, *words: str) -> Any:
 
 
 def test_help_of_every_verb_is_there_and_loads_no_torch() -> None:
-    verbs = ("enhance", "reconstruct", "train", "sweep", "evaluate", "inspect", "recipes", "fetch", "demo")
+    verbs = (
+        "enhance",
+        "reconstruct",
+        "pair",
+        "rescan",
+        "train",
+        "sweep",
+        "evaluate",
+        "report",
+        "inspect",
+        "recipes",
+        "demo",
+    )
     code = (
         "import sys; from finemri.cli import main\n"
         f"for words in [[], *[[verb] for verb in {verbs}]]:\n"

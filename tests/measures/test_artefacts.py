@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from finemri.measures.artefacts import seam_energy
+from finemri.measures.artefacts import checkerboard_energy, checkerboard_ratio, seam_energy
 from finemri.refusal import Refusal
 
 
@@ -31,3 +32,39 @@ def test_seams_that_are_none_are_refused(seams: dict[int, list[int]]) -> None:
     image = np.zeros((4, 2, 2), np.float32)
     with pytest.raises(Refusal, match="seam"):
         seam_energy(image, image, seams)
+
+
+CHECKERS = (-1.0) ** np.indices((20, 18, 16)).sum(axis=0)
+
+
+def test_noise_has_no_checkerboard_and_a_pattern_of_period_two_has() -> None:
+    noise = np.random.default_rng(0).normal(size=(40, 40, 40)).astype(np.float32)
+    assert checkerboard_energy(noise) == pytest.approx(1, abs=0.1)
+    stripes = noise.copy()
+    stripes[:, ::2] += 1
+    assert checkerboard_energy(stripes) > 4
+    assert checkerboard_energy(ndimage.gaussian_filter(noise, 1.0)) < 0.9
+    assert checkerboard_ratio(stripes, noise) > 4
+    assert checkerboard_ratio(noise, noise) == 1
+
+
+def test_nothing_but_checkers_is_infinite_and_period_four_is_none() -> None:
+    assert checkerboard_energy(CHECKERS.astype(np.float32)) == np.inf
+    wave = np.cos(2 * np.pi * np.arange(32) * 13 / 32).astype(np.float32)
+    assert checkerboard_energy(np.broadcast_to(wave, (1, 4, 32)).astype(np.float32)) < 1e-12
+
+
+def test_the_energy_by_hand() -> None:
+    n = np.arange(16)
+    image = (3 * (-1.0) ** n + np.cos(2 * np.pi * n * 6 / 16)).astype(np.float32).reshape(1, 1, 16)
+    # tapered, ½ of a real wave's amplitude remains: 3 · 16 / 2 at period 2, 16 / 4 at the wave
+    assert checkerboard_energy(image) == pytest.approx((3 * 8) ** 2 / (16 / 4) ** 2, rel=1e-5)
+
+
+def test_images_without_a_spectrum_are_refused() -> None:
+    with pytest.raises(Refusal, match="16 voxels"):
+        checkerboard_energy(np.ones((8, 8, 8), np.float32))
+    with pytest.raises(Refusal, match="contrast"):
+        checkerboard_energy(np.full((16, 16, 16), 7.3, np.float32))
+    with pytest.raises(Refusal, match="not finite"):
+        checkerboard_energy(np.full((16, 16, 16), np.nan, np.float32))

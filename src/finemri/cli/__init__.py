@@ -12,7 +12,7 @@ import tyro
 from tyro.conf import CascadeSubcommandArgs, DisallowNone, FlagCreatePairsOff, arg
 
 from finemri import __version__
-from finemri.cli.judging import Evaluate, Fetch, Inspect, Recipes
+from finemri.cli.judging import Evaluate, Fetch, Inspect, Recipes, Report
 from finemri.cli.making import Demo, Enhance, Reconstruct, Sweep, Train
 from finemri.cli.pairing import Pair, Rescan
 from finemri.refusal import Refusal
@@ -26,6 +26,7 @@ __all__ = [
     "Pair",
     "Recipes",
     "Reconstruct",
+    "Report",
     "Rescan",
     "Sweep",
     "Train",
@@ -38,7 +39,7 @@ class Command:
     """Turn coarse MRI and undersampled k-space into fine MRI, and prove what was done."""
 
     verb: Annotated[
-        Enhance | Reconstruct | Train | Sweep | Evaluate | Inspect | Rescan | Pair | Recipes | Fetch | Demo,
+        Enhance | Reconstruct | Train | Sweep | Evaluate | Report | Inspect | Rescan | Pair | Recipes | Fetch | Demo,
         arg(name=""),
     ]
 

@@ -1,4 +1,4 @@
-"""Verbs that judge or tell: evaluate, inspect, recipes; and fetch, which judges a file by its digest."""
+"""Verbs that judge or tell: evaluate, report, inspect, recipes; and fetch, which judges a file by its digest."""
 
 import json
 from collections.abc import Sequence
@@ -23,12 +23,15 @@ class Evaluate:
     """Spoil what is known, bring it back with every method, and measure: one tidy CSV and the paper's table. Of pairs,
     made by finemri pair, nothing is spoilt: the coarse scan goes in, and the fine one is what should come out."""
 
-    cohort: tuple[Path, ...]
-    """Folders of scans that no method was trained on: of images, or for --sampling also of fully sampled k-space."""
-    methods: Names
-    """Names that `finemri recipes` lists, or checkpoints' paths, with commas between them."""
     into: Path
     """Where the CSV and the tables go. Run again, it goes on where it stopped."""
+    cohort: tuple[Path, ...] = ()
+    """Folders of scans that no method was trained on: of images, or for --sampling also of fully sampled k-space."""
+    methods: Names = ()
+    """Names that `finemri recipes` lists, or checkpoints' paths, with commas between them."""
+    convention: Names = ()
+    """Judge the saved images by other conventions too: finemri, fastmri, skimage, monai, paper-000 to paper-004, or
+    all. Keeps images; without --cohort and --methods it judges those that INTO holds already."""
     degradation: Literal["blur", "kspace"] | None = None
     """Coarse scans for methods that super-resolve. blur: Gaussian, then decimation. kspace: keep the centre of k-space,
     as a scanner does."""
@@ -87,6 +90,20 @@ class Evaluate:
                 "Say what to spoil: --degradation makes scans coarse for methods that super-resolve, --sampling leaves "
                 "out k-space for methods that reconstruct; give one of them."
             )
+        if self.convention:
+            from finemri.measures.recompute import conventions_of
+
+            conventions_of(self.convention)  # before anything takes hours
+        if not self.convention or self.cohort or self.methods:
+            self._evaluate()
+        else:
+            self._refuse_changed("cohort", [f.name for f in fields(self) if f.name not in ("into", "convention")])
+        if self.convention:
+            self._recompute()
+
+    def _evaluate(self) -> None:
+        if not (self.cohort and self.methods):
+            raise Refusal("Evaluating takes --cohort, the scans, and --methods, what brings them back; give both.")
         if not self.people:
             self._refuse_changed("people", ("part",))
         if self.degradation is not None:
@@ -111,7 +128,7 @@ class Evaluate:
             memory=self.memory,
             force=self.force,
             seed=self.seed,
-            save_images=self.save_images,
+            save_images=self.save_images or bool(self.convention),
             people=People(self.people, self.part),
         )
 
@@ -138,7 +155,7 @@ class Evaluate:
             device=self.device,
             force=self.force,
             seed=self.seed,
-            save_images=self.save_images,
+            save_images=self.save_images or bool(self.convention),
             people=People(self.people, self.part),
         )
 
@@ -163,8 +180,22 @@ class Evaluate:
             device=self.device,
             memory=self.memory,
             force=self.force,
-            save_images=self.save_images,
+            save_images=self.save_images or bool(self.convention),
         )
+
+    def _recompute(self) -> None:
+        from rich.console import Console
+        from rich.markup import escape
+
+        from finemri.measures.recompute import recompute, table_of
+
+        console = Console()
+        remarks: list[str] = []
+        path = recompute(self.into, self.convention, remark=remarks.append)
+        console.print(table_of(path))
+        for remark in remarks:
+            console.print(f"[yellow]{escape(remark)}[/yellow]", soft_wrap=True)
+        console.print(f"Every number with its contract: {path}; side by side: {path.with_suffix('.md')}")
 
     def _refuse_changed(self, needed: str, names: Sequence[str]) -> None:
         """No setting is ignored in silence."""
@@ -172,6 +203,41 @@ class Evaluate:
         for name in names:
             if getattr(self, name) != defaults[name]:
                 raise Refusal(f"--{name.replace('_', '-')} goes with --{needed}, which is not given; leave it out.")
+
+
+@dataclass(frozen=True)
+class Report:
+    """One HTML page of what evaluate found: gains with intervals and tests, failures and contracts; opens offline."""
+
+    folder: Positional[Path]
+    """What evaluate wrote, or a folder of several of these."""
+    output: Annotated[Path | None, arg(aliases=["-o"])] = None
+    """Where the page goes. Default: FOLDER/report.html."""
+    baseline: str | None = None
+    """What gains are over. Default: spline or zero-filled, whichever was judged."""
+    level: float = 0.05
+    """Of the tests, adjusted for several methods."""
+    weights: tuple[Path, ...] = ()
+    """Files of methods that were judged: their headers tell which differ in their seed alone."""
+    names: bool = False
+    """Call people by their names in the CSV, instead of by numbers."""
+    force: bool = False
+    """Replace a file that is no page of finemri."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.report import report
+
+        page = report(
+            self.folder,
+            self.output,
+            baseline=self.baseline,
+            level=self.level,
+            weights=self.weights,
+            names=self.names,
+            force=self.force,
+        )
+        print(f"{page}: open it in any browser; it needs nothing else.")
 
 
 @dataclass(frozen=True)

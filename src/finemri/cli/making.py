@@ -34,6 +34,12 @@ class Enhance:
     """Which series of a DICOM folder; `finemri inspect` lists them."""
     crop: bool = False
     """Save time where there is much air: only the box around all tissue is enhanced, the rest is interpolated."""
+    maps: bool = False
+    """Write NIfTI maps beside the result: where it contradicts the scan, makes things up, disagrees with itself."""
+    degradation: Literal["blur", "kspace"] | None = None
+    """With --maps: how the scan became coarse. Default: as the weights learnt; each by itself where that is both."""
+    rivals: tuple[str, ...] = ()
+    """With --maps: weights from other seeds; the disagreement is over these instead of over flips."""
     force: bool = False
     """Replace an output that exists."""
 
@@ -52,6 +58,9 @@ class Enhance:
             device=self.device,
             series=self.series,
             crop=self.crop,
+            maps=self.maps,
+            degradation=self.degradation,
+            rivals=self.rivals,
             force=self.force,
         )
 

@@ -115,6 +115,7 @@ def judge_all(
     subjects, (kind, scale) = list(subjects), setting
     for label, method in shelf.items():
         ledger.agree("methods", label, method.digest or "")
+        ledger.describe(label, method.header)
     with progress_bar() as progress:
         task = progress.add_task("", total=len(subjects) * len(shelf))
         for subject in subjects:

@@ -78,6 +78,7 @@ def evaluate_reconstruction(
     ledger = Ledger(into, {**study.settings, "people": people.name}, force=force)
     for label, method in shelf.items():
         ledger.agree("methods", label, method.digest or "")
+        ledger.describe(label, method.header)
     with progress_bar() as progress:
         task = progress.add_task("", total=len(scans) * len(shelf))
         for name, scan in scans.items():

@@ -5,8 +5,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+from finemri.measures.artefacts import checkerboard_ratio
 from finemri.measures.contract import Contract, Region
 from finemri.measures.fidelity import Inside, Scan, gradient_energy, hfen, mse, nmse, psnr, psnr_peak255, snr, ssim
+from finemri.measures.multiscale import ms_ssim
+from finemri.measures.sharpness import edge_sharpness, rise_ratio
+from finemri.measures.spectrum import mean_shell_correlation, shell_resolution, spectral_distance
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,11 @@ def contract_of_labels(kind: str, label: int, *, count: int, by: str, across: st
 
 def title_of(name: str) -> str:
     """For the head of a table: of a measure of the shelf, or of one that belongs to a label ("sis-2")."""
-    if name in MEASURES or name in IN_UNITS:
-        return (MEASURES | IN_UNITS)[name].title
+    convention, colon, own = name.partition(":")
+    if colon:
+        return f"{title_of(own)}, as {convention} has it"
+    if name in (shelf := MEASURES | IN_UNITS | MORE):
+        return shelf[name].title
     kind, _, label = name.partition("-")
     return f"{OF_LABELS[kind]} of label {label}" if kind in OF_LABELS else name
 
@@ -118,6 +125,7 @@ def title_of(name: str) -> str:
 _MAP = "per volume: mean of the map, without the border of half a window"
 _GAUSSIAN = "gaussian, sigma 1.5, 11 voxels; population covariance; K 0.01, 0.03"
 _UNIFORM = "uniform, 7 voxels; sample covariance; K 0.01, 0.03"
+_TAPER = "sin² over the whole axis"
 _UNIFORM_SSIM = partial(ssim, window="uniform")
 _PEAK, _AXIS, _SLICES = frozenset({"peak"}), frozenset({"axis"}), frozenset({"peak", "axis"})
 
@@ -131,6 +139,7 @@ MEASURES: dict[str, Measure] = {
     "snr": Measure(snr, "SNR / dB", float("inf"), "higher"),
     "hfen": Measure(hfen, "HFEN", 0.0, "lower", window="Laplacian of Gaussian, 15 voxels, sigma 1.5"),
     "gradient-energy": Measure(gradient_energy, "gradient energy", 1.0, "nearer"),
+    "edge-sharpness": Measure(edge_sharpness, "edge sharpness", 1.0, "nearer", window="the truth's steepest 5 %"),
 }
 SLICEWISE = ("psnr", "ssim-slices", "ssim-slices-uniform", "nmse", "snr", "hfen", "gradient-energy")
 """Those that judge a single slice, (1, i, j) with slices across axis 0, as they would a 2D image."""
@@ -139,5 +148,15 @@ IN_UNITS: dict[str, Measure] = {
     "psnr_peak255": Measure(psnr_peak255, "PSNR / dB (peak 255 on unit scale)", float("inf"), "higher", _AXIS),
 }
 """Those that depend on the unit of brightness: for images whose unit the contract tells."""
+MORE: dict[str, Measure] = {
+    "ms-ssim": Measure(ms_ssim, "MS-SSIM (slices)", 1.0, "higher", _SLICES, _GAUSSIAN + "; as many scales as fit"),
+    "spectral-distance": Measure(spectral_distance, "spectral distance / dB", 0.0, "lower", window=_TAPER),
+    "shell-correlation": Measure(mean_shell_correlation, "shell correlation", 1.0, "higher", window=_TAPER),
+    "shell-resolution": Measure(shell_resolution, "FSC ½ / Nyquist", 1.0, "higher", window=_TAPER),
+    "rise-ratio": Measure(rise_ratio, "rise distance / truth's", 1.0, "nearer", window="the truth's steepest 5 %"),
+    "checkerboard": Measure(checkerboard_ratio, "checkerboard / truth's", 1.0, "nearer", window=_TAPER),
+}
+"""Those that take a transform or a pyramid of the whole image, too slow and too large for every trial, and know no
+mask: the convention "finemri" has them, from saved images."""
 OF_LABELS = {"dice": "Dice", "sis": "SIS"}
 """Those of finemri.measures.segmentation, one number a label: dice-1, sis-1."""

@@ -34,9 +34,9 @@ def reference_range(reference: Scan) -> float:
 
 def psnr(image: Scan, reference: Scan, mask: Inside | None = None, *, peak: float | None = None) -> float:
     """10 log₁₀(L² / mean (x − y)²) in dB; infinite where both are the same. Higher is better."""
-    L = _range(reference, peak)
+    L = range_of(reference, peak)
     error = count = 0.0
-    for x, y, inside, own in _slabs(image, reference, mask):
+    for x, y, inside, own in slabs_of(image, reference, mask):
         error += float(((x - y)[own][inside] ** 2).sum())
         count += int(inside.sum())
     return math.inf if error == 0 else 10 * math.log10(L**2 * count / error)
@@ -45,7 +45,7 @@ def psnr(image: Scan, reference: Scan, mask: Inside | None = None, *, peak: floa
 def mse(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
     """mean (x − y)², in the square of the images' unit: 0 is best, and it says nothing without that unit."""
     error = count = 0.0
-    for x, y, inside, own in _slabs(image, reference, mask):
+    for x, y, inside, own in slabs_of(image, reference, mask):
         error += float(((x - y)[own][inside] ** 2).sum())
         count += int(inside.sum())
     return error / count
@@ -57,7 +57,7 @@ def psnr_peak255(image: Scan, reference: Scan, mask: Inside | None = None, *, ax
     A peak of 255 on data whose brightest voxel is about 1: 48.13 dB above a peak of 1, and not to be compared with any
     other. Slices without a voxel of the mask do not count.
     """
-    _check(image, reference, mask)
+    check_pair(image, reference, mask)
     planes = range(reference.shape[axis])
     found = []
     for n in planes:
@@ -71,7 +71,7 @@ def psnr_peak255(image: Scan, reference: Scan, mask: Inside | None = None, *, ax
 def nmse(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
     """Σ (x − y)² / Σ y²: 0 is best, no unit (as fastMRI has it: Zbontar et al., 2018)."""
     error = power = 0.0
-    for x, y, inside, own in _slabs(image, reference, mask):
+    for x, y, inside, own in slabs_of(image, reference, mask):
         error += float(((x - y)[own][inside] ** 2).sum())
         power += float((y[own][inside] ** 2).sum())
     return _ratio(error, power, "0")
@@ -99,7 +99,7 @@ def ssim(
     ``axis``. The mean runs over the mask, without the border where the window would leave the image. Also raises
     Refusal for an axis shorter than the window.
     """
-    L = _range(reference, peak)
+    L = range_of(reference, peak)
     smooth, radius, ndim = _WINDOWS[window], _RADIUS[window], 3 if axis is None else 2
     axes = (0, 1, 2)[3 - ndim :]
     if axis is not None:
@@ -115,7 +115,7 @@ def ssim(
     whole[tuple(slice(radius, -radius) if a in axes else slice(None) for a in range(3))] = True
     mask = whole if mask is None else whole & mask
     total = count = 0.0
-    for x, y, inside, own in _slabs(image, reference, mask, radius if axis is None else 0):
+    for x, y, inside, own in slabs_of(image, reference, mask, radius if axis is None else 0):
         total += float(_similarity(x, y, L, lambda z: smooth(z, axes), unbiased)[own][inside].sum())
         count += int(inside.sum())
     return total / count
@@ -127,7 +127,7 @@ def hfen(image: Scan, reference: Scan, mask: Inside | None = None) -> float:
     High-frequency error norm (Ravishankar & Bresler, 2011), in 3D and relative to the truth. Mirrored beyond the edges.
     """
     error = power = rounding = 0.0
-    for x, y, inside, own in _slabs(image, reference, mask, REACH):
+    for x, y, inside, own in slabs_of(image, reference, mask, REACH):
         error += float((_laplacian(x - y)[own][inside] ** 2).sum())
         power += float((_laplacian(y)[own][inside] ** 2).sum())
         rounding += 1e-24 * float((y[own][inside] ** 2).sum())
@@ -139,11 +139,12 @@ def gradient_energy(image: Scan, reference: Scan, mask: Inside | None = None) ->
 
     No unit. It says how sharp an image is, not whether its edges are true: read it beside HFEN.
     """
-    _check(image, reference, mask)
+    check_pair(image, reference, mask)
     return _ratio(_energy(image, mask), _energy(reference, mask), "flat")
 
 
-def _check(image: Scan, reference: Scan, mask: Inside | None) -> None:
+def check_pair(image: Scan, reference: Scan, mask: Inside | None) -> None:
+    """Raises Refusal for what every measure refuses."""
     if image.shape != reference.shape or (mask is not None and mask.shape != reference.shape):
         raise Refusal(f"Only images on one grid compare, not {image.shape} with {reference.shape}; resample one.")
     if mask is not None and not mask.any():
@@ -153,14 +154,14 @@ def _check(image: Scan, reference: Scan, mask: Inside | None) -> None:
             raise Refusal(f"The {name} holds voxels that are not finite (NaN or Inf), which no measure can judge.")
 
 
-def _slabs(
+def slabs_of(
     image: Scan, reference: Scan, mask: Inside | None, halo: int = 0
 ) -> Iterator[tuple[Slab, Slab, Inside, slice]]:
     """Slabs along the first axis with up to ``halo`` planes more on both sides; their mask, and which are their own.
 
     Only the box around the mask is read, and as much around it as any window needs.
     """
-    _check(image, reference, mask)
+    check_pair(image, reference, mask)
     across = [_extent(mask, axis, size) for axis, size in enumerate(reference.shape)]
     box = tuple(slice(max(0, low - REACH), high + REACH) for low, high in across[1:])
     first, last = across[0]
@@ -182,7 +183,8 @@ def _extent(mask: Inside | None, axis: int, size: int) -> tuple[int, int]:
     return int(found[0]), int(found[-1]) + 1
 
 
-def _range(reference: Scan, peak: float | None) -> float:
+def range_of(reference: Scan, peak: float | None) -> float:
+    """L: the peak that was given, or that of the reference. Raises Refusal where it is no range."""
     L = reference_range(reference) if peak is None else peak
     if not (math.isfinite(L) and L > 0):
         raise Refusal(f"The range of the data must be a positive number, not {L}; is the reference constant?")

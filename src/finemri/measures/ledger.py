@@ -42,6 +42,12 @@ class Ledger:
             )
         write_text(self.about, self._text())
 
+    def describe(self, method: str, header: Mapping[str, Any]) -> None:
+        """Remember what a method's weights say of themselves: by that a report tells seeds from systems."""
+        if header:
+            self.settings.setdefault("headers", {})[method] = dict(header)
+            write_text(self.about, self._text())
+
     def add(self, rows: Sequence[Row]) -> None:
         """All rows of one subject and one method: on the disk when this returns."""
         write_rows(self.path, [*self.rows, *rows])

@@ -5,12 +5,14 @@ test. Pure functions of the tidy rows.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
+from finemri.measures.effects import holm, rank_biserial, standardised
 from finemri.measures.tidy import Row
 from finemri.refusal import Refusal
 
@@ -19,6 +21,10 @@ FEWEST = 5
 RESAMPLES = 9999
 LEVEL = 0.95
 SEED = 20190
+TRUTH = "truth"
+"""The method that is none: what others are measured with, such as a segmenter, on the true images."""
+SLICED = re.compile(r"(?i)^(.+?)[\W_]*(?:slice|slc|plane)[\W_]*\d+$")
+"""A name of a slice, and whose it is."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,12 @@ class Gain:
     high: float
     p: float
     """Two-sided, of Wilcoxon's signed-rank test over people; 1 where nobody gained or lost."""
+    p_holm: float
+    """p, adjusted for the methods that are held against the same baseline in the same measure, mask and setting."""
+    rank_biserial: float
+    """−1 … 1: everybody lost … everybody gained."""
+    standardised: float
+    """Mean over standard deviation of the gains."""
 
     @property
     def sure(self) -> bool:
@@ -56,26 +68,49 @@ def gains(rows: Sequence[Row], baseline: str, fewest: int = FEWEST) -> list[Gain
         group.setdefault(row.method, []).append(row)
     found = []
     for key, methods in groups.items():
+        family = []
         for method, own in methods.items():
-            if method == baseline or baseline not in methods:
+            if method in (baseline, TRUTH) or baseline not in methods:
                 continue
             people = gains_by_person([*own, *methods[baseline]], method, baseline)
             if len(people) >= fewest and all(map(math.isfinite, people.values())):
                 low, high = bootstrap_interval(people)
-                mean = math.fsum(people.values()) / len(people)
-                found.append(Gain(*key, method, baseline, len(people), mean, low, high, wilcoxon(people)))
+                mean, p = math.fsum(people.values()) / len(people), wilcoxon(people)
+                sizes = rank_biserial(people), standardised(people)
+                family.append(Gain(*key, method, baseline, len(people), mean, low, high, p, p, *sizes))
+        adjusted = holm([gain.p for gain in family])
+        found += [replace(gain, p_holm=p) for gain, p in zip(family, adjusted, strict=True)]
     return found
+
+
+def check_persons(rows: Sequence[Row]) -> None:
+    """Raises Refusal where rows are of single slices, so that a person would count as often as there are slices."""
+    owners: dict[str, str] = {}
+    for row in rows:
+        contract = row.contract
+        if contract.aggregation.startswith("per slice") and "mean over" not in contract.aggregation:
+            raise Refusal(
+                f"The {row.measure} of {row.subject} is of a single slice, and slices of one person are not "
+                "independent; average over each person first."
+            )
+        if (match := SLICED.match(row.person)) and owners.setdefault(match[1].casefold(), row.person) != row.person:
+            raise Refusal(
+                f"{owners[match[1].casefold()]} and {row.person} look like slices of one person, who would count as "
+                "several; average over each person first."
+            )
 
 
 def gains_by_person(rows: Sequence[Row], method: str, baseline: str) -> dict[str, float]:
     """Person -> value of the method − value of the baseline; the mean over the scans that both were judged on.
 
     A person's second scan (person#2) never counts as somebody else. Raises Refusal for rows of several measures, masks
-    or settings, for a number that stands twice, and where one person goes by two names that differ in case alone.
+    or settings, for a number that stands twice, where one person goes by two names that differ in case alone, and as
+    ``check_persons``.
     """
     kinds = {(row.degradation, row.scale, row.contract.mask, row.measure) for row in rows}
     if len(kinds) > 1:
         raise Refusal("These rows are of several measures, masks or settings; a gain is of one of each.")
+    check_persons(rows)
     values: dict[str, dict[str, float]] = {method: {}, baseline: {}}
     for row in rows:
         if row.method not in values:

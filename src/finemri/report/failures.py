@@ -1,0 +1,98 @@
+"""Failures first: who each method is worst at, whom it harms, and what that looks like."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from finemri.measures import title_of
+from finemri.report.found import Job
+from finemri.report.markup import cell, esc, heading, note, number, table
+from finemri.report.pictures import ERROR, Strip, strip_of
+from finemri.report.tables import Group
+from finemri.report.words import better_of, digits_of
+
+Name = Callable[[str], str]
+"""Person -> what the page calls them."""
+SAID_BY = ("psnr", "psnr_peak255", "ssim", "ssim-slices")
+"""The first of these that was judged inside the head chooses whose pictures are shown."""
+
+
+def failures_of(job: Job, groups: Sequence[Group], name: Name) -> str:
+    """The worst people of every method, and pictures of them; then the median and the best."""
+    chosen = [group for group in groups if group.is_main and _tells(group)]
+    if not chosen:
+        return note("No measure of which is known what is worse.")
+    told = [_table(job, chosen, name)]
+    by = next((g for m in SAID_BY for g in chosen if g.key[2:] == ("head", m)), chosen[0])
+    if job.images is None:
+        return told[0] + note("No pictures: evaluate was not asked to keep images (--save-images).")
+    strips = {
+        which: [part for method in by.cases if (part := _strip(job, by, method, which, name))]
+        for which in ("worst", "median", "best")
+    }
+    if not any(strips.values()):
+        return told[0] + note("No pictures: the images that were kept lie on other grids, or the truth was not kept.")
+    told.append(note(
+        f"Chosen by {by.title}. Of each person the slice where the method errs most. Black to white: 0 to the 99.8th "
+        f"percentile of the person's true scan; errors: 0 to {ERROR:.0%} of that, for every method and person the same."
+    ))  # fmt: skip
+    for which, parts in strips.items():
+        told += [heading(4, f"The {which} person of every method"), f'<div class="strips">{"".join(parts)}</div>']
+    return "".join(told)
+
+
+def _tells(group: Group) -> bool:
+    """Whether it is a number that fails; the full field of labels counts too."""
+    measure = group.key[3]
+    return better_of(measure)[0] in ("higher", "lower") and (measure in SAID_BY or measure[:4] in ("dice", "sis-"))
+
+
+def _table(job: Job, groups: Sequence[Group], name: Name) -> str:
+    bodies = []
+    for group in groups:
+        digits, (better, _) = digits_of(group.key[3]), better_of(group.key[3])
+        rows = []
+        for method, cases in group.cases.items():
+            worst = "; ".join(f"{esc(name(p))}: {number(cases.people[p], digits)}" for p in cases.worst)
+            row = [esc(method), cell(worst)]
+            finite = {p: g for p, g in cases.gains.items() if math.isfinite(g)}
+            if finite:
+                sign = 1 if better == "higher" else -1
+                least = min(finite, key=lambda p: (sign * finite[p], p))
+                harmed = sum(sign * gain < 0 for gain in finite.values())
+                row += [
+                    cell(f"{esc(name(least))}: {number(finite[least], digits, '+')}"),
+                    cell(f"{harmed} of {len(finite)}", kind="n"),
+                ]
+            else:
+                row += [cell("–"), cell("–", kind="n")]
+            rows.append(row)
+        bodies.append((f"{esc(group.title)}", rows))
+    baseline = job.baseline or "nothing"
+    columns = ("method", "worst people (5 %, at least one)", f"least gain over {baseline}", f"worse than {baseline}")
+    return table("Where each method is at its worst", columns, bodies)
+
+
+def _strip(job: Job, by: Group, method: str, which: str, name: Name) -> str:
+    cases = by.cases[method]
+    person = {"worst": cases.worst[0], "median": cases.median, "best": cases.best}[which]
+    upright = "across axis" in next(row.contract.dimension for row in by.rows)
+    assert job.images is not None
+    strip = strip_of(job.images, person, method, job.baseline, upright=upright)
+    if strip is None:
+        return ""
+    digits = digits_of(by.key[3])
+    value = f"{title_of(by.key[3])} {number(cases.people[person], digits)}"
+    gain = f", gain {number(cases.gains[person], digits, '+')}" if person in cases.gains else ""
+    lost = f", {strip.lost} pixels are no numbers" if strip.lost else ""
+    about = f"{esc(method)}, {esc(name(person))}: {value}{gain}; slice {strip.slice} of {strip.slices}{lost}"
+    pictures = "".join(
+        _picture(title, uri, strip, f"{which} person of {method}") for title, uri in strip.pictures.items()
+    )
+    return f'<figure><div class="strip">{pictures}</div><figcaption>{about}</figcaption></figure>'
+
+
+def _picture(title: str, uri: str, strip: Strip, of: str) -> str:
+    alt = esc(f"{title}, {of}")
+    return (
+        f'<span><img src="{uri}" alt="{alt}" style="aspect-ratio:{strip.aspect:.4f}"><small>{esc(title)}</small></span>'
+    )
