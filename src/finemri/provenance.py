@@ -13,6 +13,7 @@ ALLOWED = frozenset([
     "method", "paper", "recipe", "kind", "licence", "scale", "style", "weights", "weights_sha256",
     "weights_header", "settings", "contract", "degradation", "normaliser", "normalisation", "portrait",
     "warnings", "tile", "overlap", "margin", "memory", "device", "precision", "threads", "seconds", "crop", "grid",
+    "trust",
 ])  # fmt: skip
 """What a caller may tell. finemri itself adds its version and, under "input" and "output", grid and digest."""
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from finemri.baselines import BASELINES
 from finemri.cohorts.layouts import find_cohort
 from finemri.enhance.crop import HELD, WORTH, Measured, cut, share_of, tissue_box, uncropped
 from finemri.enhance.fitting import finer_than, fit, learnt_grid
+from finemri.enhance.maps import Kind, Made, Maps, check_maps, draw_maps, gathered, in_slabs, operators, warn
 from finemri.refusal import Refusal
 from finemri.shelf import Method, default_weights, find_method, shipped_weights
 from finemri.volumes.files import check_output, open_volume, save_slabs
@@ -56,6 +57,9 @@ def enhance(
     device: str = "auto",
     series: str | None = None,
     crop: bool = False,
+    maps: bool = False,
+    degradation: Kind | None = None,
+    rivals: Sequence[str] = (),
     force: bool = False,
     progress: bool = True,
 ) -> None:
@@ -65,6 +69,8 @@ def enhance(
     ``scale`` (2 unless told) and ``style`` is used. ``memory`` is the budget of the whole process in bytes. With
     ``crop`` the method sees the box around all tissue alone; the air around it is interpolated. Of a folder of many,
     the results go into the folder ``output`` under the same names, and a scan that fails does not stop the others.
+    ``maps`` writes beside each result how far it is to be trusted (finemri.enhance.maps), for a scan that became coarse
+    by ``degradation`` (as the weights learnt unless told), and against weights of other seeds, ``rivals``, if any.
 
     A scan that is coarser than the grid that weights of pairs learnt on is first laid onto that grid. Raises Refusal:
     before anything is computed, for whatever can be known by then; at the end, with the list of the scans that failed.
@@ -72,16 +78,24 @@ def enhance(
     # Every tile is fresh memory, and in huge pages that costs a sixth less time. PyTorch looks at its first tensor.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     chosen = choose_method(scale=scale, weights=weights, style=style, method=method, device=device)
+    asked = _asked(chosen, maps=maps, degradation=degradation, rivals=rivals, device=device)
     source, output = Path(source), Path(output)
     jobs = find_jobs(source, output, series)
     if jobs is None:
         check_output(output, force=force)
         with _bar(shown=progress) as report:
             enhance_one(
-                Job(source, output), chosen, memory=memory, series=series, crop=crop, force=force, report=report
+                Job(source, output),
+                chosen,
+                memory=memory,
+                series=series,
+                crop=crop,
+                maps=asked,
+                force=force,
+                report=report,
             )
     else:
-        enhance_many(jobs, chosen, memory=memory, crop=crop, force=force, progress=progress)
+        enhance_many(jobs, chosen, memory=memory, crop=crop, maps=asked, force=force, progress=progress)
 
 
 def choose_method(*, scale: int | None, weights: str | None, style: str, method: str | None, device: str) -> Method:
@@ -112,7 +126,14 @@ def find_jobs(source: Path, output: Path, series: str | None = None) -> list[Job
 
 
 def enhance_many(
-    jobs: list[Job], method: Method, *, memory: int | None, crop: bool = False, force: bool, progress: bool
+    jobs: list[Job],
+    method: Method,
+    *,
+    memory: int | None,
+    crop: bool = False,
+    maps: Maps | None = None,
+    force: bool,
+    progress: bool,
 ) -> None:
     """One after the other; a Refusal at the end lists the ones that failed."""
     there = [job for job in jobs if os.path.lexists(job.output)]
@@ -126,7 +147,7 @@ def enhance_many(
         try:
             job.output.parent.mkdir(parents=True, exist_ok=True)
             with _bar(f"scan {number} of {len(jobs)}", shown=progress) as report:
-                enhance_one(job, method, memory=memory, crop=crop, force=force, report=report)
+                enhance_one(job, method, memory=memory, crop=crop, maps=maps, force=force, report=report)
         except Exception as reason:  # whatever it is, the next scan may be sound
             failed.append(f"{job.source.name}: {reason if isinstance(reason, Refusal) else type(reason).__name__}")
             print(f"finemri: {failed[-1]}", file=sys.stderr)
@@ -143,21 +164,26 @@ def enhance_one(
     memory: int | None,
     series: str | None = None,
     crop: bool = False,
+    maps: Maps | None = None,
     force: bool = False,
     report: Reporter | None = None,
 ) -> None:
-    """Open, fit, measure, tile, enhance, blend and save: slab by slab, so that the result never stands in memory."""
+    """Open, fit, measure, tile, enhance, blend and save: slab by slab, so that the result never stands in memory, but
+    for ``maps``, which look at all of it."""
     enhancer = method.enhancer
     volume, fitting, warnings = _fitted(open_volume(job.source, series), method, memory)
     i, j, k = (n * s for n, s in zip(volume.shape, enhancer.scale, strict=True))
     check_output(job.output, shape=(i, j, k), source=volume.source, force=force)
+    if maps is not None:
+        check_maps(maps, method, job.output, volume, memory=memory, force=force)
     normaliser = NORMALISERS[enhancer.normaliser](volume.voxels)
     box = tissue_box(volume.voxels) if crop else None
     if box is not None and share_of(box, volume.shape) > WORTH:
         box = None
     seen = volume.voxels if box is None else cut(volume.voxels, box)
     worker = enhancer if box is None else Measured(enhancer, normaliser)
-    layout = plan(worker, seen, memory=memory, held=0 if box is None else HELD)
+    held = (0 if box is None else HELD) + (0 if maps is None else 4 * i * j * k)
+    layout = plan(worker, seen, memory=memory, held=held)
     portrait = measure_portrait(volume)
     warnings += strangeness(portrait, method.header.get("portrait", {}))
     for warning in warnings:
@@ -183,8 +209,24 @@ def enhance_one(
     slabs = enhance_slabs(worker, seen, tile=layout.tile, overlap=layout.overlap, progress=report)
     if box is not None:
         slabs = uncropped(slabs, volume.voxels, box, enhancer.scale)
+    if maps is not None:
+        made = Made(method, volume, gathered(slabs, (i, j, k)), normaliser, box)
+        provenance["trust"] = told = draw_maps(maps, made, job.output, memory=memory, force=force, progress=report)
+        warn(told)
+        slabs = in_slabs(made.whole)
     affine = scaled_affine(volume.affine, enhancer.scale)
     save_slabs(slabs, (i, j, k), affine, job.output, source=volume.source, force=force, provenance=provenance)
+
+
+def _asked(method: Method, *, maps: bool, degradation: Kind | None, rivals: Sequence[str], device: str) -> Maps | None:
+    """Raises Refusal for what goes with maps alone, and for rivals of another scale."""
+    if not maps:
+        if degradation is not None or rivals:
+            raise Refusal("A degradation and rivals are for maps of trust; pass --maps, or leave them out.")
+        return None
+    operators(method, degradation)
+    scale = method.enhancer.scale[0]
+    return Maps(degradation, tuple(find_method(name, scale, device) for name in rivals))
 
 
 def _fitted(volume: Volume, method: Method, memory: int | None) -> tuple[Volume, dict[str, object] | None, list[str]]:
