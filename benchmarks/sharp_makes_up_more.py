@@ -22,7 +22,7 @@ from finemri.volumes.tiles import enhance_voxels
 from finemri.volumes.volume import Volume
 
 METHODS = ("spline", "volume-x2-faithful", "volume-x2-sharp")
-OPERATORS = {"blur": GaussianBlur(2), "kspace": KSpaceTruncation(2)}
+OPERATORS: dict[str, GaussianBlur | KSpaceTruncation] = {"blur": GaussianBlur(2), "kspace": KSpaceTruncation(2)}
 
 
 def main(data: Path, scans: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from finemri.cohorts.described import write_pairs
 from finemri.cohorts.layouts import find_cohort
+from finemri.cohorts.pairing import open_pair
 from finemri.cohorts.rescan import PRESETS
 from finemri.cohorts.split import Split, split
 from finemri.measures.tidy import Row, read_rows
@@ -169,10 +170,10 @@ def curves(folders: Mapping[str, Path], key: str, path: Path, title: str) -> Non
     figure.savefig(path, dpi=110)
 
 
-def one_slice(folder: Path, names: Mapping[str, str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def one_slice(folder: Path, names: Mapping[str, str], exam: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The middle slice of the first person of the exam, by every run of ``names`` (as the CSV has them -> run)."""
-    person = min(path.name.removesuffix("_truth.nii.gz") for path in folder.glob("*_truth.nii.gz"))
-    truth = open_volume(folder / f"{person}_truth.nii.gz").voxels
+    first = find_cohort(exam).subjects[0]
+    person, truth = first.name, open_pair(first.pairs[0]).fine.voxels
     middle = truth.shape[2] // 2
     images = {"truth": truth[:, :, middle]}
     for label, run in names.items():

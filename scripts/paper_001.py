@@ -18,7 +18,7 @@ from finemri.evaluate import evaluate_pairs
 from finemri.pair import Pairing
 from finemri.recipes import RECIPES, SliceSRGAN
 
-MEASURES = (("mse", 5), ("psnr", 2), ("ssim", 4), ("hfen", 3))
+MEASURES = (("mse", 5), ("psnr", 2), ("ssim-slices", 4), ("hfen", 3))
 TITLES = {
     "spline": "the thick slices themselves",
     "srresnet": "SRResNet, Model 1",
@@ -69,7 +69,7 @@ def main() -> None:
     names = csv_names(weights)
     tabulate(Exam.read(table, names), given.into / "tables.md")
     first = {label: run for label, run in names.items() if run.endswith(f"seed{given.seeds[0]}")}
-    images, truth = one_slice(given.into / "exam" / "images", {"spline": "input", **first})
+    images, truth = one_slice(given.into / "exam" / "images", {"spline": "input", **first}, exam)
     gallery(images, truth, given.images / "paper-001.png", columns=5)
     curves({run: given.into / run for run in first.values()}, "mse", given.images / "paper-001-curves.png", "MSE")
 

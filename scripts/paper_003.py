@@ -86,7 +86,7 @@ def main() -> None:
     tabulate(Exam.read(table, names), given.into / "tables.md")
     stitch(exam, weights, given.into / "seams.md")
     first = {label: run for label, run in names.items() if run.endswith(f"seed{given.seeds[0]}")}
-    images, truth = one_slice(given.into / "exam" / "images", {"spline": "input", **first})
+    images, truth = one_slice(given.into / "exam" / "images", {"spline": "input", **first}, exam)
     gallery(images, truth, given.images / "paper-003.png")
     curves(
         {run: given.into / run for run in first.values()},
