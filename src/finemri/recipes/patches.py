@@ -1,6 +1,7 @@
 """How cohorts become examples: one kind of patches a cohort, drawn in the shares that the user gave."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -39,28 +40,16 @@ def patches_of_cohorts(
         own_seed = seed * 1000 + number
         images = [path for subject in cohort.subjects for path in subject.images]
         labels = [path for subject in cohort.subjects for path in subject.labels]
-        if images and whole:
+        if images:
+            cut = WholeScans if whole else partial(VolumePatches, zoom=zoom)
             kinds.append(
-                WholeScans(
+                cut(
                     (open_volume(path).voxels for path in images),
                     degradations=degradations,
                     patch=patch,
                     seed=own_seed,
                     noise=noise,
                     contrast_jitter=contrast_jitter,
-                    normaliser=normaliser,
-                )
-            )
-        elif images:
-            kinds.append(
-                VolumePatches(
-                    (open_volume(path).voxels for path in images),
-                    degradations=degradations,
-                    patch=patch,
-                    seed=own_seed,
-                    noise=noise,
-                    contrast_jitter=contrast_jitter,
-                    zoom=zoom,
                     normaliser=normaliser,
                 )
             )
