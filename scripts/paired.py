@@ -1,5 +1,6 @@
 """What the reproductions of papers 001 and 003 share: people, their second scan, pairs, trainings, the exam, tables."""
 
+import argparse
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,19 @@ from finemri.volumes.files import open_volume
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 Numbers = Mapping[str, Mapping[str, float]]
 """Measure -> person -> number."""
+
+
+def arguments(doc: str | None) -> argparse.ArgumentParser:
+    """What both scripts take."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--into", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=DATA, help="the folder that holds hippocampus and weights")
+    parser.add_argument("--images", type=Path, default=Path("docs/images"))
+    parser.add_argument("--people", type=int, default=80, help="the first so many of the cohort")
+    parser.add_argument("--rounds", type=int, default=300, help="of each stage")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--only", nargs="+", metavar="SYSTEM")
+    return parser
 
 
 def prepared(fine: Path, into: Path, preset: str, settings: Pairing, people: int) -> Path:

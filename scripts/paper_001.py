@@ -12,7 +12,19 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from paired import DATA, Exam, csv_names, curves, dealt, gallery, learnt, one_slice, ordering, prepared, write_lines
+from paired import (
+    Exam,
+    arguments,
+    csv_names,
+    curves,
+    dealt,
+    gallery,
+    learnt,
+    one_slice,
+    ordering,
+    prepared,
+    write_lines,
+)
 
 from finemri.evaluate import evaluate_pairs
 from finemri.pair import Pairing
@@ -45,14 +57,7 @@ ORDERINGS = (
 
 def main() -> None:
     """Train what is missing, examine, tabulate, draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--into", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=DATA, help="the folder that holds hippocampus and weights")
-    parser.add_argument("--images", type=Path, default=Path("docs/images"))
-    parser.add_argument("--people", type=int, default=80, help="the first so many of the cohort")
-    parser.add_argument("--rounds", type=int, default=300, help="of each stage")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--only", nargs="+", metavar="SYSTEM")
+    parser = arguments(__doc__)
     given = parser.parse_args()
     given.into.mkdir(parents=True, exist_ok=True)
     slices = Pairing(by="slices", registration="rigid")

@@ -15,7 +15,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from paired import DATA, Exam, csv_names, curves, dealt, gallery, learnt, one_slice, ordering, prepared, write_lines
+from paired import (
+    Exam,
+    arguments,
+    csv_names,
+    curves,
+    dealt,
+    gallery,
+    learnt,
+    one_slice,
+    ordering,
+    prepared,
+    write_lines,
+)
 from torch.nn import Module
 
 from finemri.cohorts.layouts import find_cohort
@@ -63,17 +75,10 @@ ORDERINGS = (
 
 def main() -> None:
     """Train what is missing, examine, tabulate, draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--into", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=DATA, help="the folder that holds hippocampus and weights")
-    parser.add_argument("--images", type=Path, default=Path("docs/images"))
-    parser.add_argument("--people", type=int, default=80, help="the first so many of the cohort")
-    parser.add_argument("--rounds", type=int, default=300)
+    parser = arguments(__doc__)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--patch", type=int, default=32)
     parser.add_argument("--forest-patches", type=int, default=400)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--only", nargs="+", metavar="SYSTEM")
     given = parser.parse_args()
     given.into.mkdir(parents=True, exist_ok=True)
     cohort = prepared(given.data / "hippocampus", given.into, "low-field", Pairing(by="volumes"), given.people)

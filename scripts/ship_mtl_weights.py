@@ -14,11 +14,10 @@ The card quotes the tidy CSVs of the two evaluations, where they are there.
 import argparse
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from ship_weights import SHIPPED, SLACK, STAGES, STYLES, coarse_scans, ranges
+from ship_weights import SHIPPED, STAGES, STYLES, portrait, ranges
 
 from finemri.cohorts.layouts import find_cohort
 from finemri.cohorts.split import Split
@@ -27,7 +26,7 @@ from finemri.measures.tidy import read_rows
 from finemri.recipes import VolumeSRGAN, revive
 from finemri.training.weights import load_weights, save_weights
 from finemri.volumes.files import open_volume
-from finemri.volumes.portrait import measure_portrait
+from finemri.volumes.volume import Volume
 
 LICENCE = "CC-BY-SA-4.0"
 PORTRAYED = 12
@@ -47,7 +46,7 @@ def main() -> None:
         tensors, header = load_weights(given.run / f"{stage}.safetensors")
         recipe = revive(header)
         assert isinstance(recipe, VolumeSRGAN)
-        seen = portrait(recipe, given.data, given.run)
+        seen = portrait(recipe, learnt_from(given.data, given.run))
         save_weights(path, tensors, {**header, "portrait": seen, "licence": LICENCE})
         index[path.stem] = {
             "recipe": header["recipe"],
@@ -61,21 +60,11 @@ def main() -> None:
     index_file.write_text(json.dumps(dict(sorted(index.items())), indent=2) + "\n")
 
 
-def portrait(recipe: VolumeSRGAN, data: Path, run: Path) -> dict[str, list[float]]:
-    """Feature -> [lowest, highest] over coarse versions of some who were learnt from, with some slack."""
-    found: dict[str, list[float]] = defaultdict(list)
+def learnt_from(data: Path, run: Path) -> Iterator[Volume]:
+    """Some of those who were."""
     learners, _, _ = Split.load(run / "split-1.json").of(find_cohort(data / "hippocampus"))
     for person in learners.subjects[:: len(learners) // PORTRAYED]:
-        for scan in coarse_scans(recipe, open_volume(person.images[0])):
-            for feature, value in measure_portrait(scan).items():
-                found[feature].append(value)
-    spans = {feature: [min(values) / SLACK, max(values) * SLACK] for feature, values in found.items()}
-    return {
-        **spans,
-        "noise": [0.0, spans["noise"][1]],
-        "negative": [0.0, 0.05],
-        "contrast": [1.0, spans["contrast"][1]],
-    }
+        yield open_volume(person.images[0])
 
 
 def measured(name: str, run: Path) -> Iterator[str]:

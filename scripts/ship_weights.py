@@ -14,7 +14,7 @@ import csv
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import mean
 
@@ -63,16 +63,21 @@ def ship(trained: Path, name: str, data: Path) -> None:
     tensors, header = load_weights(trained)
     recipe = revive(header)
     assert isinstance(recipe, VolumeSRGAN)
-    save_weights(SHIPPED / f"{name}.safetensors", tensors, {**header, "portrait": portrait(recipe, data)})
+    save_weights(
+        SHIPPED / f"{name}.safetensors",
+        tensors,
+        {**header, "portrait": portrait(recipe, [open_volume(data / "thin_t1_dicom")])},
+    )
     print(name, sum(t.numel() for t in tensors.values()), "numbers")
 
 
-def portrait(recipe: VolumeSRGAN, data: Path) -> dict[str, list[float]]:
-    """Feature -> [lowest, highest] over coarse versions of the training head, with some slack."""
+def portrait(recipe: VolumeSRGAN, heads: Iterable[Volume]) -> dict[str, list[float]]:
+    """Feature -> [lowest, highest] over coarse versions of what was learnt from, with some slack."""
     found: dict[str, list[float]] = defaultdict(list)
-    for scan in coarse_scans(recipe, open_volume(data / "thin_t1_dicom")):
-        for feature, value in measure_portrait(scan).items():
-            found[feature].append(value)
+    for head in heads:
+        for scan in coarse_scans(recipe, head):
+            for feature, value in measure_portrait(scan).items():
+                found[feature].append(value)
     spans = {feature: [min(values) / SLACK, max(values) * SLACK] for feature, values in found.items()}
     # Ringing goes below zero, noise may be absent, and drawn anatomies have any contrast: no warning for those.
     return {
