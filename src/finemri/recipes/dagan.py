@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from finemri.recipes.scanning import KSPACE, Scanning
@@ -148,7 +147,7 @@ class DAGAN:
     def _losses(self, device: "torch.device | None" = None) -> "Losses":
         from finemri.losses.perceptual import Perceptual
         from finemri.losses.spectrum import relative_error, spectral_magnitude
-        from finemri.networks.features import VGGFeatures
+        from finemri.recipes.vgg import features_of
 
         losses: Losses = {
             "error": (self.error, _of_magnitudes(relative_error)),
@@ -156,15 +155,7 @@ class DAGAN:
         }
         if not self.perceptual:
             return losses
-        if not self.vgg:
-            raise Refusal(
-                "DAGAN's perceptual loss needs VGG's weights: give a safetensors file with torchvision's key names by "
-                "--vgg, or leave the loss out with --perceptual 0."
-            )
-        convention = None if self.vgg_convention == "file" else self.vgg_convention
-        features = VGGFeatures(
-            Path(self.vgg), self.vgg_layer, convention, self.vgg_size or None, self.vgg_sha256 or None
-        )
+        features = features_of(self, self.vgg_layer, size=self.vgg_size or None)
         return {**losses, "perceptual": (self.perceptual, Perceptual(features.to(device)))}
 
     def _seen(self, image: "Tensor") -> "Tensor":

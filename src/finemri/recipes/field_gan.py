@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from finemri.refusal import Refusal
@@ -302,17 +301,9 @@ class FieldGAN:
         """VGG, or none where its loss has no weight. Raises Refusal where it has one and there is no file."""
         if not self.perceptual:
             return None
-        if not self.vgg:
-            raise Refusal(
-                "The perceptual loss needs VGG's weights: give a safetensors file with torchvision's key names by "
-                "--recipe.vgg, or leave the loss out with --recipe.perceptual 0."
-            )
-        from finemri.networks.features import VGGFeatures
+        from finemri.recipes.vgg import features_of
 
-        convention = None if self.vgg_convention == "file" else self.vgg_convention
-        return VGGFeatures(
-            Path(self.vgg), self.vgg_layers, convention, sha256=self.vgg_sha256 or None, brightness="standardised"
-        )
+        return features_of(self, self.vgg_layers, brightness="standardised")
 
     def _refuse_patch(self) -> None:
         if self.patch < 8:

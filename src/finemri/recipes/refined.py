@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from finemri.recipes.scanning import KSPACE, Scanning
@@ -162,15 +161,9 @@ class Refined:
         """VGG, or none where its loss has no weight. Raises Refusal where it has one and there is no file."""
         if not (self.perceptual and self.refinement_rounds):
             return None
-        if not self.vgg:
-            raise Refusal(
-                "The perceptual loss needs VGG's weights: give a safetensors file with torchvision's key names by "
-                "--vgg, or leave the loss out with --perceptual 0."
-            )
-        from finemri.networks.features import VGGFeatures
+        from finemri.recipes.vgg import features_of
 
-        convention = None if self.vgg_convention == "file" else self.vgg_convention
-        return VGGFeatures(Path(self.vgg), self.vgg_layer, convention, sha256=self.vgg_sha256 or None)
+        return features_of(self, self.vgg_layer)
 
     def reconstructor(self, generator: "nn.Module", device: str = "cpu") -> "Reconstructor":
         """The trained generator at work."""
