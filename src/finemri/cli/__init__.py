@@ -12,9 +12,10 @@ import tyro
 from tyro.conf import CascadeSubcommandArgs, DisallowNone, FlagCreatePairsOff, arg
 
 from finemri import __version__
-from finemri.cli.judging import Evaluate, Fetch, Inspect, Recipes, Report
+from finemri.cli.judging import Evaluate
 from finemri.cli.making import Demo, Enhance, Reconstruct, Sweep, Train
 from finemri.cli.pairing import Pair, Rescan
+from finemri.cli.telling import Fetch, Inspect, Recipes, Report
 from finemri.refusal import Refusal
 
 __all__ = [
