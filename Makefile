@@ -50,9 +50,9 @@ clean:
 	touch $@
 
 .venv/test.stamp: .venv/python.stamp
-	$(PIP) --no-build-isolation --editable '.[demo,tracking,classical,rawdata,registration]' --group test
+	$(PIP) --no-build-isolation --editable '.[demo,tracking,classical,rawdata,registration,study,postgres]' --group test
 	touch $@
 
 .venv/dev.stamp: .venv/python.stamp
-	$(PIP) --no-build-isolation --editable '.[demo,tracking,classical,rawdata,registration]' --group dev
+	$(PIP) --no-build-isolation --editable '.[demo,tracking,classical,rawdata,registration,study,postgres]' --group dev
 	touch $@
