@@ -48,7 +48,7 @@ def ordinal_alpha(scores: Scores) -> float:
 
 
 def icc(scores: Scores, kind: Literal["agreement", "consistency"] = "agreement", level: float = 0.95) -> ICC:
-    """Of single scores, cases and readers drawn at random: with mean squares B between cases, J between readers, E left,
+    """Of single scores, cases and readers drawn at random: mean squares B of cases, J of readers, E of the rest,
 
     agreement: ICC(2,1) = (B − E) / (B + (k − 1) E + k (J − E) / n), blind to nothing;
     consistency: ICC(3,1) = (B − E) / (B + (k − 1) E), blind to readers who are stricter throughout

@@ -1,0 +1,1 @@
+"""The verb study: blinded readers judge images in a browser, and what they say is counted."""
