@@ -66,15 +66,11 @@ class Ballots:
 
     def __init__(self, url: str, design: str, clock: Callable[[], float] = time.time) -> None:
         self.database, self.clock = Database(url), clock
-        with self.database.writing() as connection:
-            known = connection.scalar(select(STUDY.c.digest).with_for_update())
-            if known is None:
-                connection.execute(insert(STUDY).values(id=1, digest=design))
-            elif known != design:
-                if connection.scalar(select(func.count()).select_from(BALLOTS)):
-                    self.database.close()
-                    raise Refusal("The design was changed after ballots were cast, so they answer another study.")
-                connection.execute(update(STUDY).values(digest=design))
+        try:
+            self._lock(design)
+        except Refusal:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give the database back."""
@@ -191,6 +187,16 @@ class Ballots:
         """When, or None."""
         with self.database.reading() as connection:
             return connection.scalar(select(STUDY.c.unblinded_at))
+
+    def _lock(self, design: str) -> None:
+        with self.database.writing() as connection:
+            known = connection.scalar(select(STUDY.c.digest).with_for_update())
+            if known is None:
+                connection.execute(insert(STUDY).values(id=1, digest=design))
+            elif known != design:
+                if connection.scalar(select(func.count()).select_from(BALLOTS)):
+                    raise Refusal("The design was changed after ballots were cast, so they answer another study.")
+                connection.execute(update(STUDY).values(digest=design))
 
     def _cast(self, reader: int | None = None, *, every: bool = False) -> list[Ballot]:
         asked = select(BALLOTS, READERS.c.number).join(READERS, READERS.c.id == BALLOTS.c.reader_id)
