@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from finemri.measures.readers import Opinion, compare, mean_of, mean_opinions, sign_flips
+from finemri.measures.readers import Opinion, compare, mean_of, mean_opinions, mixed_model, sign_flips
 from finemri.refusal import Refusal
 
 
@@ -63,6 +63,17 @@ def test_the_rank_test_keeps_its_level_where_readers_copy_each_other() -> None:
     assert np.mean(np.array(seen) <= 0.05) <= 0.1
     one = np.array([[3.0, -1, 2, 4, 5, -6, 7, 8]])
     assert sign_flips(np.repeat(one, 20, axis=0)) == sign_flips(one) == pytest.approx(stats.wilcoxon(one[0]).pvalue)
+
+
+def test_the_mixed_model_is_that_of_two_way_variance() -> None:
+    """One reader's column repeated with their own offsets: P, R and E by hand; all alike: nothing left to doubt."""
+    table = np.add.outer([0.0, 1.0], [1.0, 2.0, 6.0])
+    P, R = 2 * np.var([1.5, 2.5, 6.5], ddof=1), 3 * np.var([3.0, 4.0], ddof=1)
+    v = (P + R) / 6
+    freedom = v**2 / ((P**2 / 2 + R**2) / 36)
+    assert mixed_model(table) == pytest.approx(2 * stats.t.sf(3.5 / math.sqrt(v), freedom))
+    assert (mixed_model(np.ones((2, 3))), mixed_model(np.zeros((2, 3)))) == (0, 1)
+    assert math.isnan(mixed_model(np.ones((1, 3))))
 
 
 def test_many_people_are_drawn_and_not_counted_out() -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from jaxtyping import Float64
 
 from finemri.refusal import Refusal
 
-RESAMPLES = 999
+RESAMPLES = 499
 SEED = 1952
 PRIOR = 1e-2
 """Weight of the prior that keeps strengths finite where a method never lost: as of a hundredth of a choice a pair."""
@@ -47,15 +48,15 @@ def strengths(choices: Sequence[Choice], prior: float = PRIOR) -> dict[str, Stre
         raise Refusal("Preference takes choices between at least two methods; judge some pairs first.")
     _check_connected(methods, choices)
     place = {method: n for n, method in enumerate(methods)}
-    people: dict[str, list[tuple[int, int]]] = {}
+    people = sorted({choice.person for choice in choices})
+    won = np.zeros((len(people), len(methods), len(methods)))
     for choice in choices:
-        people.setdefault(choice.person, []).append((place[choice.winner], place[choice.loser]))
-    whole = _fit(len(methods), [pair for pairs in people.values() for pair in pairs], prior)
+        won[people.index(choice.person), place[choice.winner], place[choice.loser]] += 1
+    whole = _fit(won.sum(axis=0), prior)
     low = high = np.full(len(methods), math.nan)
     if len(people) >= 5:
-        rng, each = np.random.default_rng(SEED), [people[person] for person in sorted(people)]
-        draws = rng.integers(len(each), size=(RESAMPLES, len(each)))
-        found = [_fit(len(methods), [pair for n in draw for pair in each[n]], prior) for draw in draws]
+        drawn = np.random.default_rng(SEED).integers(len(people), size=(RESAMPLES, len(people)))
+        found = [_fit(won[draw].sum(axis=0), prior) for draw in drawn]
         low, high = np.percentile(found, [2.5, 97.5], axis=0)
     wins = {method: sum(choice.winner == method for choice in choices) for method in methods}
     lost = {method: sum(choice.loser == method for choice in choices) for method in methods}
@@ -75,11 +76,11 @@ def preferred(strengths: Mapping[str, Strength], first: str, second: str) -> flo
     return 1 / (1 + math.exp(strengths[second].value - strengths[first].value))
 
 
-def _fit(methods: int, pairs: Sequence[tuple[int, int]], prior: float) -> np.ndarray:
+def _fit(won: Float64[np.ndarray, "winners losers"], prior: float) -> Float64[np.ndarray, "methods"]:
     """θ with mean 0."""
     import choix
 
-    theta: np.ndarray = np.asarray(choix.ilsr_pairwise(methods, pairs, alpha=prior, max_iter=1000), np.float64)
+    theta: np.ndarray = np.asarray(choix.ilsr_pairwise_dense(won, alpha=prior, max_iter=1000), np.float64)
     centred: np.ndarray = theta - theta.mean()
     return centred
 

@@ -6,6 +6,7 @@ Cases of one person (slices) are averaged first: the person is the unit, and rea
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float64
@@ -19,6 +20,8 @@ RESAMPLES = 4999
 SEED = 2011
 FEWEST = 5
 """People that an interval takes, as for every other measure."""
+COUNTED = 12
+"""People of whom every vector of signs is tried."""
 Table = Float64[np.ndarray, "readers people"]
 """NaN where a reader judged nothing of a person."""
 
@@ -59,6 +62,8 @@ class Difference:
     """Adjusted for all methods that are held against ``other``."""
     p_ranks: float
     """Rank test of readers × people (see ``sign_flips``), two-sided."""
+    p_readers: float
+    """Of a mixed model in which the readers were drawn too (see ``mixed_model``); NaN for one reader."""
     superiority: float
     """P(better) + P(same) / 2, over readers and people: ½ where nobody sees a difference."""
     rank_biserial: float
@@ -97,10 +102,10 @@ def compare(opinions: Sequence[Opinion], other: str) -> list[Difference]:
         known = np.isfinite(table)
         by_person = _by_person(table, people)
         superiority = float(np.mean((table[known] > 0) + 0.5 * (table[known] == 0))) if known.any() else math.nan
-        p, ranks = wilcoxon(by_person), sign_flips(table)
+        ps = wilcoxon(by_person), sign_flips(table), mixed_model(table)
         counts = len(by_person), int(known.any(axis=1).sum())
         found.append(
-            Difference(method, other, mean_of(table), p, p, ranks, superiority, rank_biserial(by_person), *counts)
+            Difference(method, other, mean_of(table), ps[0], *ps, superiority, rank_biserial(by_person), *counts)
         )
     adjusted = holm([each.p for each in found])
     return [replace(each, p_holm=p) for each, p in zip(found, adjusted, strict=True)]
@@ -126,7 +131,7 @@ def sign_flips(table: Table) -> float:
     """p of the rank test for readers × people: under the null a person's images could have changed names.
 
     Differences of each reader become signed ranks among their own (so that no reader's scale counts more), S_p is the
-    sum over readers for person p, T = |Σ S_p|, and p the share of all 2ⁿ (beyond 12 people, of 9,999 random) sign
+    sum over readers for person p, T = |Σ S_p|, and p the share of all 2ⁿ (beyond COUNTED people, of 9,999 random) sign
     vectors over people that reach T: readers of one person flip together, as they see the same image.
     """
     signed = np.zeros_like(table)
@@ -137,11 +142,38 @@ def sign_flips(table: Table) -> float:
     sums = sums[sums != 0]
     if not sums.size:
         return 1.0
-    if sums.size <= 12:
-        flips = 1 - 2 * ((np.arange(2**sums.size)[:, None] >> np.arange(sums.size)) & 1)
-        return float(np.mean(np.abs(flips @ sums) >= abs(sums.sum()) - 1e-12))
-    flips = np.random.default_rng(SEED).choice([-1, 1], size=(9999, sums.size))
-    return float((1 + np.sum(np.abs(flips @ sums) >= abs(sums.sum()) - 1e-12)) / 10_000)
+    flips = _flips(sums.size)
+    reached = int(np.sum(np.abs(flips @ sums) >= abs(sums.sum()) - 1e-12))
+    return reached / len(flips) if sums.size <= COUNTED else (1 + reached) / (1 + len(flips))
+
+
+def mixed_model(table: Table) -> float:
+    """p of difference = μ + reader + person + rest, readers and people both drawn at random: t = mean / √v with
+    v = (P + R − E) / (r p), P, R and E the mean squares, and Satterthwaite's freedom (Dorfman, Berbaum & Metz, 1992).
+
+    For readers and people not in the study, which ``wilcoxon`` and ``sign_flips`` say nothing of. Cells that are
+    missing drop their person. NaN for fewer than two of either.
+    """
+    table = table[:, np.isfinite(table).all(axis=0)]
+    r, p = table.shape
+    if r < 2 or p < 2:
+        return math.nan
+    by_person, by_reader, mean = table.mean(axis=0), table.mean(axis=1), table.mean()
+    P, R = r * by_person.var(ddof=1), p * by_reader.var(ddof=1)
+    E = np.square(table - by_person - by_reader[:, None] + mean).sum() / ((r - 1) * (p - 1))
+    v = max(P + R - E, P, R) / (r * p)
+    if v <= 1e-12 * mean**2:  # everybody says the same
+        return 1.0 if mean == 0 else 0.0
+    parts = (P**2 / (p - 1) + R**2 / (r - 1) + E**2 / ((r - 1) * (p - 1))) / (r * p) ** 2
+    return float(2 * stats.t.sf(abs(mean) / math.sqrt(v), v**2 / parts))
+
+
+@lru_cache(maxsize=64)
+def _flips(count: int) -> Float64[np.ndarray, "flips people"]:
+    """Signs: all there are, or a sample of them that is always the same."""
+    if count <= COUNTED:
+        return 1.0 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)
+    return 1.0 - 2 * np.random.default_rng(SEED).integers(2, size=(9999, count), dtype=np.int8)
 
 
 def _by_person(table: Table, people: Sequence[str]) -> Mapping[str, float]:
