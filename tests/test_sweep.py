@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
-import numpy as np
 import pytest
 
 from finemri.cohorts.split import Split
@@ -17,6 +15,7 @@ from finemri.recipes import KSpaceGAN, Scanning, VolumeSRGAN
 from finemri.refusal import Refusal
 from finemri.sweep import MEASURES, draw_budget, sweep
 from finemri.training.weights import load_weights
+from tests.cohorts import people
 
 TINY = KSpaceGAN(
     scanning=Scanning(accelerations=(2.0,), one_mask=True, turn=False, matrices=((16, 20),), zoom=(2.0, 2.0)),
@@ -29,12 +28,7 @@ TINY = KSpaceGAN(
 
 @pytest.fixture
 def cohort(tmp_path: Path) -> Path:
-    folder = tmp_path / "cohort"
-    folder.mkdir()
-    for n in range(5):
-        voxels = np.random.default_rng(n).uniform(50, 200, (18 + n, 24 - n, 3)).astype(np.float32)
-        nib.nifti1.Nifti1Image(voxels, np.eye(4)).to_filename(folder / f"p{n}.nii")
-    return folder
+    return people.noisy(tmp_path / "cohort", 5)
 
 
 def test_a_sweep_goes_on_with_more_budgets_and_draws_the_mean_of_each(cohort: Path, tmp_path: Path) -> None:

@@ -32,3 +32,11 @@ def save(path: Path, voxels: NDArray[np.float32]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(nib.Nifti1Image(voxels, np.eye(4)), path)
     return path
+
+
+def noisy(folder: Path, count: int) -> Path:
+    """So many people of three slices, no two of one size."""
+    for n in range(count):
+        voxels = np.random.default_rng(n).uniform(50, 200, (18 + n, 25 - n, 3)).astype(np.float32)
+        save(folder / f"p{n}.nii", voxels)
+    return folder

@@ -10,13 +10,10 @@ import torch
 from torch import Tensor
 
 from finemri.cohorts.cohort import Cohort, Pair, Subject
-from finemri.cohorts.pairs import (
-    PairedPatches,
-    PairedSlices,
-    cut,
-    patches_of_pairs,
-    slices_of_pairs,
-)
+from finemri.cohorts.cutting import cut
+from finemri.cohorts.paired_patches import PairedPatches
+from finemri.cohorts.paired_slices import PairedSlices
+from finemri.cohorts.pairs import patches_of_pairs, slices_of_pairs
 from finemri.refusal import Refusal
 from tests.cohorts import people
 

@@ -5,9 +5,10 @@ import pytest
 from numpy.typing import NDArray
 
 from finemri.cohorts.cohort import Cohort, Subject
+from finemri.cohorts.drawn import LabelSlices
 from finemri.cohorts.layouts import find_cohort
 from finemri.cohorts.planes import centred, labels_resized, labels_truncated, truncated
-from finemri.cohorts.slices import LabelSlices, SliceDraw, SliceSource, VolumeSlices
+from finemri.cohorts.slices import SliceDraw, SliceSource, VolumeSlices
 from finemri.refusal import Refusal
 from tests.cohorts.people import brain, label_map, save
 

@@ -1,44 +1,25 @@
-"""Conventions against the code bases themselves, and the folder that they are recomputed from."""
+"""Conventions against the code bases themselves."""
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pytest
 import torch
 from monai.metrics.regression import MSEMetric, PSNRMetric, SSIMMetric
-from scipy import ndimage
 from skimage import metrics
 
-from finemri import cli
-from finemri.evaluate import evaluate, evaluate_reconstruction
 from finemri.measures import title_of
-from finemri.measures.conventions import CONVENTIONS, Case, Truth
+from finemri.measures.convention import Case, Truth
+from finemri.measures.conventions import CONVENTIONS
 from finemri.measures.mask import head_mask
-from finemri.measures.recompute import recompute, side_by_side
-from finemri.measures.tidy import read_rows, write_rows
-from finemri.physics.sampling import Sampling
-from finemri.refusal import Refusal
+from tests.heads import textured_head
 
 SKIMAGE: Any = metrics
 SHAPE = (40, 38, 30)
 WANG: Any = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-
-
-def head(seed: int) -> np.ndarray:
-    """A textured ellipsoid in air."""
-    rng = np.random.default_rng(seed)
-    at = np.indices(SHAPE).transpose(1, 2, 3, 0)
-    inside = ((((at - np.array(SHAPE) / 2) / (17, 16, 12)) ** 2).sum(-1) <= 1).astype(np.float32)
-    texture = 1 + 3 * ndimage.gaussian_filter(rng.normal(size=SHAPE), 1.5)
-    image: np.ndarray = ndimage.gaussian_filter(inside * texture, 0.7) * 100
-    return image.clip(0).astype(np.float32)
-
-
-TRUTH = head(0)
+TRUTH = textured_head(SHAPE, (17, 16, 12), seed=0)
 IMAGE = (TRUTH + np.random.default_rng(5).normal(size=SHAPE) * 6).astype(np.float32)
 Y, X = TRUTH.astype(np.float64), IMAGE.astype(np.float64)
 PLANES = [(X[:, :, k], Y[:, :, k]) for k in range(SHAPE[2])]
@@ -158,130 +139,3 @@ def test_nan_and_a_constant_truth_are_nan_with_a_reason(name: str) -> None:
             if reason or (name != "fastmri" and kind.startswith(("psnr", "ssim", "ms-ssim"))):
                 assert math.isnan(value), measure
                 assert reason in why
-
-
-def people(folder: Path, count: int = 2) -> Path:
-    folder.mkdir()
-    for n in range(count):
-        nib.nifti1.Nifti1Image(head(n), np.eye(4)).to_filename(folder / f"person-{n}.nii.gz")
-    return folder
-
-
-@pytest.fixture
-def judged(tmp_path: Path) -> Path:
-    into, scans = tmp_path / "out", people(tmp_path / "scans")
-    evaluate(scans, ["nearest", "spline"], degradation="blur", into=into, device="cpu", save_images=True)
-    return into
-
-
-def test_our_own_convention_gives_the_numbers_of_evaluate(judged: Path) -> None:
-    rows = read_rows(recompute(judged, ["finemri", "fastmri"]))
-    assert len(rows) == 2 * 2 * sum(len(CONVENTIONS[name].numbers) for name in ("finemri", "fastmri"))
-    before = {
-        (r.subject, r.method, r.measure): r for r in read_rows(judged / "measures.csv") if r.contract.mask == "full"
-    }
-    for name in ("psnr", "ssim", "nmse"):
-        for row in (r for r in rows if r.measure == f"finemri:{name}"):
-            was = before[row.subject, row.method, name]
-            assert row.value == pytest.approx(was.value, rel=1e-6)
-            assert (row.contract.range, row.contract.window) == (was.contract.range, was.contract.window)
-            assert (row.degradation, row.scale) == ("blur", 2)
-
-
-def test_other_conventions_stay_and_nothing_stands_twice(judged: Path) -> None:
-    recompute(judged, ["fastmri"])
-    first = (judged / "conventions.csv").read_text()
-    recompute(judged, ["paper-003"])
-    rows = read_rows(recompute(judged, ["fastmri"]))
-    keys = [(r.subject, r.method, r.measure) for r in rows]
-    assert len(keys) == len(set(keys)) == 2 * 2 * 8
-    assert set(first.splitlines()) <= set((judged / "conventions.csv").read_text().splitlines())
-    lines = side_by_side(judged / "conventions.csv")
-    assert [(line.method, line.convention) for line in lines] == [
-        (method, name) for method in ("nearest", "spline") for name in ("fastmri", "paper-003")
-    ]
-    assert lines[0].values["psnr"] == pytest.approx(
-        np.mean([r.value for r in rows if r.measure == "fastmri:psnr" and r.method == "nearest"])
-    )
-
-
-def test_slices_of_k_space_agree_with_evaluate_too(tmp_path: Path) -> None:
-    path = evaluate_reconstruction(
-        people(tmp_path / "scans", 1),
-        ["zero-filled"],
-        sampling=Sampling("density-2d", 3),
-        into=tmp_path / "out",
-        slices=3,
-        device="cpu",
-        save_images=True,
-    )
-    before = {r.measure: r.value for r in read_rows(path) if r.contract.mask == "full"}
-    rows = {r.measure: r for r in read_rows(recompute(tmp_path / "out", ["all"]))}
-    assert rows["paper-004:psnr"].value == pytest.approx(before["psnr"], rel=1e-6)
-    assert rows["paper-004:ssim"].value == pytest.approx(before["ssim-slices"], rel=1e-6)
-    assert rows["finemri:psnr"].value == pytest.approx(before["psnr"], rel=1e-6)
-    assert rows["paper-000:snr"].value == pytest.approx(before["snr"], rel=1e-5)
-    assert "data crime" in str(rows["fastmri:ssim"].contract.data)
-    assert "3 slices" in rows["paper-004:psnr"].contract.aggregation
-
-
-def test_nan_is_counted_told_and_never_dropped(judged: Path) -> None:
-    path = judged / "images" / "person-0_spline.nii.gz"
-    image = nib.nifti1.Nifti1Image.from_filename(path)
-    voxels = np.asarray(image.dataobj).copy()
-    voxels[0, 0, :3] = np.nan
-    nib.nifti1.Nifti1Image(voxels, image.affine).to_filename(path)
-    told: list[str] = []
-    rows = read_rows(recompute(judged, ["fastmri"], remark=told.append))
-    assert len(rows) == 2 * 2 * 4
-    assert {(r.subject, r.method) for r in rows if math.isnan(r.value)} == {("person-0", "spline")}
-    assert len(told) == 1
-    assert f"person-0 by spline: 3 of {voxels.size} voxels are not finite" in told[0]
-    lines = {line.method: line for line in side_by_side(judged / "conventions.csv")}
-    assert math.isnan(lines["spline"].values["psnr"])
-    assert lines["nearest"].values["psnr"] > 10
-    assert "psnr NaN" in (judged / "conventions.md").read_text()
-
-
-def test_what_is_missing_or_does_not_fit_is_a_sentence(judged: Path, tmp_path: Path) -> None:
-    images = judged / "images"
-    with pytest.raises(Refusal, match="no convention matlab"):
-        recompute(judged, ["matlab"])
-    with pytest.raises(Refusal, match="run finemri evaluate first"):
-        recompute(tmp_path / "nowhere", ["all"])
-    small = nib.nifti1.Nifti1Image(TRUTH[:20], np.eye(4))
-    kept = (images / "person-1_spline.nii.gz").read_bytes()
-    small.to_filename(images / "person-1_spline.nii.gz")
-    with pytest.raises(Refusal, match="only images on one grid compare"):
-        recompute(judged, ["fastmri"])
-    (images / "person-1_spline.nii.gz").write_bytes(kept[:100])
-    with pytest.raises(Refusal, match="cannot be read"):
-        recompute(judged, ["fastmri"])
-    (images / "person-1_spline.nii.gz").unlink()
-    with pytest.raises(Refusal, match="no image of person-1 by spline"):
-        recompute(judged, ["all"])
-    (images / "person-0_truth.nii.gz").unlink()
-    with pytest.raises(Refusal, match="no true image of person-0"):
-        recompute(judged, ["all"])
-    assert not (judged / "conventions.csv").exists()
-    images.rename(judged / "elsewhere")
-    with pytest.raises(Refusal, match="no images to judge"):
-        recompute(judged, ["all"])
-
-
-def test_the_command_line_judges_what_is_there_already(judged: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["evaluate", "--into", str(judged), "--convention", "fastmri,paper-003"]) == 0
-    assert "fastmri" in capsys.readouterr().out
-    assert {r.measure.partition(":")[0] for r in read_rows(judged / "conventions.csv")} == {"fastmri", "paper-003"}
-    assert cli.main(["evaluate", "--into", str(judged), "--convention", "fastmri", "--seed", "3"]) == 2
-    assert "--seed goes with --cohort" in capsys.readouterr().err
-    assert cli.main(["evaluate", "--into", str(judged), "--convention", "matlab"]) == 2
-    assert cli.main(["evaluate", "--into", str(judged)]) == 2
-    assert "--cohort" in capsys.readouterr().err
-
-
-def test_a_table_from_elsewhere_is_refused(judged: Path) -> None:
-    write_rows(judged / "conventions.csv", [])
-    (judged / "conventions.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(Refusal, match="not a table"):
-        recompute(judged, ["fastmri"])

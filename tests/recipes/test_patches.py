@@ -1,6 +1,7 @@
 """Cohorts become examples; the published slips can be shown."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
@@ -14,6 +15,17 @@ from finemri.cohorts.cohort import Cohort, Subject
 from finemri.physics.degradation import GaussianBlur
 from finemri.recipes.patches import BlurredAcross, patches_of_cohorts
 from finemri.refusal import Refusal
+
+plain_patches = partial(
+    patches_of_cohorts,
+    degradations=[GaussianBlur(2)],
+    patch=(6, 6, 6),
+    seed=0,
+    noise=(0.0, 0.0),
+    contrast_jitter=False,
+    zoom=(1.0, 1.0),
+    normaliser="percentile",
+)
 
 
 class Numbered:
@@ -43,17 +55,7 @@ def cohort(folder: Path, kind: str) -> Cohort:
 
 def test_images_give_real_patches_and_label_maps_alone_give_new_contrasts(tmp_path: Path) -> None:
     cohorts = [cohort(tmp_path, "images"), cohort(tmp_path, "labels")]
-    examples = patches_of_cohorts(
-        cohorts,
-        [1.0, 1.0],
-        degradations=[GaussianBlur(2)],
-        patch=(6, 6, 6),
-        seed=0,
-        noise=(0.0, 0.0),
-        contrast_jitter=False,
-        zoom=(1.0, 1.0),
-        normaliser="percentile",
-    )
+    examples = plain_patches(cohorts, [1.0, 1.0])
     tones = [len(torch.unique(examples[n]["fine"])) for n in range(24)]
     assert min(tones) <= 3  # cut from the image: its few grey values as they are
     assert max(tones) > 100  # drawn: texture and bias field
@@ -61,14 +63,4 @@ def test_images_give_real_patches_and_label_maps_alone_give_new_contrasts(tmp_pa
 
 def test_shares_that_do_not_match_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="shares"):
-        patches_of_cohorts(
-            [cohort(tmp_path, "images")],
-            [1.0, 2.0],
-            degradations=[GaussianBlur(2)],
-            patch=(6, 6, 6),
-            seed=0,
-            noise=(0.0, 0.0),
-            contrast_jitter=False,
-            zoom=(1.0, 1.0),
-            normaliser="percentile",
-        )
+        plain_patches([cohort(tmp_path, "images")], [1.0, 2.0])

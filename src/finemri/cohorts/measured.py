@@ -10,7 +10,8 @@ from jaxtyping import Complex64
 
 from finemri.cohorts.cohort import Cohort
 from finemri.cohorts.planes import Size, centred, checked_matrix
-from finemri.cohorts.slices import SliceDraw, checked_people, restricted
+from finemri.cohorts.roll import Roll
+from finemri.cohorts.slices import SliceDraw
 from finemri.physics.coils import combine, estimate_sensitivities
 from finemri.physics.fourier import to_image
 from finemri.physics.kspace import KSpace
@@ -32,34 +33,31 @@ class MeasuredSlices:
 
     def __init__(self, cohort: Cohort, *, matrix: Size | None = None, domain: Domain | None = None) -> None:
         self.matrix = checked_matrix(matrix)
-        self.scans = {s.name: tuple(_images(path, domain) for path in s.images) for s in cohort.subjects}
-        checked_people(self.scans)
+        self.roll = Roll({s.name: tuple(_images(path, domain) for path in s.images) for s in cohort.subjects})
 
     @property
     def people(self) -> tuple[str, ...]:
-        return tuple(self.scans)
+        return self.roll.people
 
     @property
     def matrices(self) -> frozenset[Size]:
         if self.matrix is not None:
             return frozenset({self.matrix})
-        return frozenset((x.shape[1], x.shape[2]) for scans in self.scans.values() for x in scans)
+        return frozenset((x.shape[1], x.shape[2]) for _, x in self.roll.every())
 
     def only(self, people: Iterable[str]) -> "MeasuredSlices":
         other = copy.copy(self)
-        other.scans = restricted(self.scans, people)
+        other.roll = self.roll.only(people)
         return other
 
     def draw(self, rng: np.random.Generator) -> SliceDraw:
-        person = self.people[rng.integers(len(self.scans))]
-        images = self.scans[person][rng.integers(len(self.scans[person]))]
+        person, images = self.roll.draw(rng)
         return SliceDraw(person, centred(images[rng.integers(len(images))], self.matrix))
 
     def every(self) -> Iterator[SliceDraw]:
-        for person, scans in self.scans.items():
-            for images in scans:
-                for image in images:
-                    yield SliceDraw(person, centred(image, self.matrix))
+        for person, images in self.roll.every():
+            for image in images:
+                yield SliceDraw(person, centred(image, self.matrix))
 
 
 def is_whole(mask: Sampled) -> bool:

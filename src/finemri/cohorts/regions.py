@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Float32, Integer, Real, UInt8
 from torch import Tensor
 
+from finemri.cohorts.cutting import cut, start_at
 from finemri.physics.contrast import draw_contrast
 from finemri.physics.resampling import resample
 from finemri.refusal import Refusal
@@ -68,7 +69,7 @@ class VolumeRegions:
         level = rng.integers(len(self.pyramids[subject]))
         voxels, blocks = self.pyramids[subject][level], self.blocks[subject][level]
         return torch.from_numpy(
-            _cut(voxels, _start(voxels.shape, shape, blocks, self.tissue, rng), shape).astype(np.float32)
+            cut(voxels, _start(voxels.shape, shape, blocks, self.tissue, rng), shape).astype(np.float32)
         )
 
 
@@ -109,7 +110,7 @@ class LabelRegions:
         wanted = (size[0], size[1], size[2])
         codes = self.maps[subject]
         start = _start(codes.shape, wanted, self.blocks[subject], self.tissue, rng)
-        labels = self.labels[_cut(codes, start, wanted)]
+        labels = self.labels[cut(codes, start, wanted)]
         return draw_contrast(labels, rng, shape=shape, t1_weighted=self.t1_weighted)
 
 
@@ -140,28 +141,10 @@ def _bright_blocks(voxels: Float32[np.ndarray, "_ _ _"], threshold: float) -> In
 def _start(
     size: Sequence[int], shape: Shape, blocks: Integer[np.ndarray, "_ 3"], tissue: float, rng: np.random.Generator
 ) -> tuple[int, ...]:
-    """A region's first voxel: inside the volume where it fits, else so that the volume lies inside the region."""
+    """A region's first voxel, mostly so that a voxel of a bright block is its centre."""
     centred, jitter, block = rng.random() < tissue, rng.integers(0, BLOCK, 3), rng.random()
-    anywhere = [int(rng.integers(min(0, n - m), max(0, n - m) + 1)) for n, m in zip(size, shape, strict=True)]
-    if not centred or len(blocks) == 0:
-        return tuple(anywhere)
-    centre = blocks[int(block * len(blocks))] + jitter
-    return tuple(
-        int(np.clip(c - m // 2, 0, n - m)) if n >= m else a
-        for c, n, m, a in zip(centre, size, shape, anywhere, strict=True)
-    )
-
-
-def _cut(voxels: np.ndarray, start: Sequence[int], shape: Shape) -> np.ndarray:
-    """Copy a region; beyond the edges the volume is mirrored, as often as it takes."""
-    for axis, (first, length) in enumerate(zip(start, shape, strict=True)):
-        size = voxels.shape[axis]
-        if first >= 0 and first + length <= size:
-            voxels = voxels[(slice(None),) * axis + (slice(first, first + length),)]
-        else:
-            index = np.arange(first, first + length) % (2 * size)
-            voxels = voxels.take(np.where(index < size, index, 2 * size - 1 - index), axis=axis)
-    return voxels
+    centre = (blocks[int(block * len(blocks))] + jitter).tolist() if centred and len(blocks) else None
+    return start_at(size, shape, centre, rng)
 
 
 def _head(label_map: Real[np.ndarray, "_ _ _"], margin: int = 8) -> Real[np.ndarray, "_ _ _"]:

@@ -1,36 +1,32 @@
 """Slices of people: what learning and judging see where k-space is two-dimensional."""
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int64, Integer, UInt16
+from jaxtyping import Int64, Integer
 
 from finemri.cohorts.cohort import Cohort, Subject
 from finemri.cohorts.planes import (
     Size,
     centred,
     checked_matrix,
-    labels_resized,
     labels_truncated,
     size_truncated,
     truncated,
-    window,
 )
-from finemri.physics.contrast import draw_contrast
+from finemri.cohorts.roll import Roll
 from finemri.refusal import Refusal
 from finemri.shapes import Magnitude, Slice, Voxels
 from finemri.volumes.files import open_volume
 from finemri.volumes.intensity import by_percentile
+from finemri.volumes.labels import open_labels
 
 Axis = Literal[0, 1, 2, "any"]
 LabelledSlice = Int64[np.ndarray, "i j"]
-Held = TypeVar("Held")
-SLAB = 5
-"""Slices that a contrast is drawn for, so that the middle one has neighbours to share voxels with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +92,11 @@ class VolumeSlices:
         if not truncate >= 1:
             raise Refusal(f"Truncation keeps 1/{truncate:g} of k-space, which is more than there is; give at least 1.")
         self.axes, self.matrix, self.truncate = checked_axes(axis), checked_matrix(matrix), float(truncate)
-        self.scans = {s.name: _scans(s, self.axes, labels, tissue) for s in cohort.subjects}
-        checked_people(self.scans)
+        self.roll = Roll({s.name: _scans(s, self.axes, labels, tissue) for s in cohort.subjects})
 
     @property
     def people(self) -> tuple[str, ...]:
-        return tuple(self.scans)
+        return self.roll.people
 
     @property
     def matrices(self) -> frozenset[Size]:
@@ -109,8 +104,7 @@ class VolumeSlices:
             return frozenset({self.matrix})
         shapes = [
             (*scan.voxels.shape[:axis], *scan.voxels.shape[axis + 1 :])
-            for scans in self.scans.values()
-            for scan in scans
+            for _, scan in self.roll.every()
             for axis in self.axes
             if scan.numbers[axis].size
         ]
@@ -118,22 +112,20 @@ class VolumeSlices:
 
     def only(self, people: Iterable[str]) -> "VolumeSlices":
         other = copy.copy(self)
-        other.scans = restricted(self.scans, people)
+        other.roll = self.roll.only(people)
         return other
 
     def draw(self, rng: np.random.Generator) -> SliceDraw:
-        person = self.people[rng.integers(len(self.scans))]
-        scan = self.scans[person][rng.integers(len(self.scans[person]))]
+        person, scan = self.roll.draw(rng)
         axes = [axis for axis in self.axes if scan.numbers[axis].size]
         axis = axes[rng.integers(len(axes))]
         return self._slice(person, scan, axis, int(rng.choice(scan.numbers[axis])))
 
     def every(self) -> Iterator[SliceDraw]:
-        for person, scans in self.scans.items():
-            for scan in scans:
-                for axis in self.axes:
-                    for number in scan.numbers[axis]:
-                        yield self._slice(person, scan, axis, int(number))
+        for person, scan in self.roll.every():
+            for axis in self.axes:
+                for number in scan.numbers[axis]:
+                    yield self._slice(person, scan, axis, int(number))
 
     def _slice(self, person: str, scan: _Scan, axis: int, number: int) -> SliceDraw:
         image = truncated(np.moveaxis(scan.voxels, axis, 0)[number], self.truncate)
@@ -142,83 +134,6 @@ class VolumeSlices:
             labels = np.moveaxis(scan.labels, axis, 0)[number]
             labels = centred(labels_truncated(labels, image.shape), self.matrix).astype(np.int64)
         return SliceDraw(person, centred(image, self.matrix), labels)
-
-
-class LabelSlices:
-    """Slices of label maps (FreeSurfer's numbers), each draw with a contrast of its own (finemri.physics.contrast).
-
-    ``matrix`` is (i, j) of a slice; ``zoom`` (lowest, highest): how many voxels of the map a pixel spans, drawn
-    log-uniformly. A matrix that spans more than the head shows it near its centre, a smaller one any part of it.
-    ``axis`` is the file's axis across the slices; ``t1_weighted`` the share of T1-like contrasts; ``tissue`` the share
-    of a slice that is not background, within the box of the head, for the slice to be used; ``labels``: the map goes
-    along. Raises Refusal for settings that make no sense and for maps that are none.
-    """
-
-    def __init__(
-        self,
-        cohort: Cohort,
-        *,
-        matrix: Size,
-        axis: Axis = "any",
-        zoom: tuple[float, float] = (0.8, 1.2),
-        t1_weighted: float = 0.5,
-        tissue: float = 0.2,
-        labels: bool = False,
-    ) -> None:
-        if not 0 < zoom[0] <= zoom[1]:
-            raise Refusal(f"A zoom goes from a smaller to a larger positive number, not from {zoom[0]} to {zoom[1]}.")
-        self.axes, self.matrix = checked_axes(axis), matrix
-        checked_matrix(matrix)
-        self.zoom, self.t1_weighted, self.labels = zoom, t1_weighted, labels
-        self.maps = {s.name: tuple(_label_map(path) for path in s.labels) for s in cohort.subjects}
-        self.numbers = {
-            name: tuple(tuple(_showing(m > 0, axis, tissue) for axis in range(3)) for m in maps)
-            for name, maps in self.maps.items()
-        }
-        self.places = {
-            name: tuple((m, axis) for m in range(len(of)) for axis in self.axes if of[m][axis].size)
-            for name, of in self.numbers.items()
-        }
-        checked_people(self.places)
-
-    @property
-    def people(self) -> tuple[str, ...]:
-        return tuple(self.places)
-
-    @property
-    def matrices(self) -> frozenset[Size]:
-        return frozenset({self.matrix})
-
-    def only(self, people: Iterable[str]) -> "LabelSlices":
-        other = copy.copy(self)
-        other.places = restricted(self.places, people)
-        return other
-
-    def draw(self, rng: np.random.Generator) -> SliceDraw:
-        person = self.people[rng.integers(len(self.places))]
-        which, axis = self.places[person][rng.integers(len(self.places[person]))]
-        return self._slice(person, which, axis, int(rng.choice(self.numbers[person][which][axis])), rng)
-
-    def every(self) -> Iterator[SliceDraw]:
-        """Each slice once, its contrast drawn from person and place in the order."""
-        for person, places in self.places.items():
-            for which, axis in places:
-                for number in self.numbers[person][which][axis]:
-                    rng = np.random.default_rng([*person.encode(), which, axis, int(number)])
-                    yield self._slice(person, which, axis, int(number), rng)
-
-    def _slice(self, person: str, which: int, axis: int, number: int, rng: np.random.Generator) -> SliceDraw:
-        step = float(np.exp(rng.uniform(*np.log(self.zoom))))
-        slab = np.moveaxis(self.maps[person][which], axis, 2)
-        i, j = (max(1, round(n * step)) for n in self.matrix)
-        starts = [_start(n, m, rng) for n, m in zip(slab.shape, (i, j), strict=False)]
-        numbers = window(slab, (*starts, number - SLAB // 2), (i, j, SLAB)).astype(np.int32)
-        drawn = draw_contrast(numbers, rng, shape=(*self.matrix, SLAB), t1_weighted=self.t1_weighted).numpy()
-        image = by_percentile(drawn).apply(drawn)[:, :, SLAB // 2]
-        labels = None
-        if self.labels:
-            labels = labels_resized(numbers[:, :, SLAB // 2], self.matrix).astype(np.int64)
-        return SliceDraw(person, np.ascontiguousarray(image), labels)
 
 
 def checked_axes(axis: Axis) -> tuple[int, ...]:
@@ -230,26 +145,6 @@ def checked_axes(axis: Axis) -> tuple[int, ...]:
     return (axis,)
 
 
-def checked_people(held: Mapping[str, tuple[object, ...]]) -> None:
-    """Somebody, and something of everybody; or Refusal."""
-    if not held:
-        raise Refusal("There is nobody to take slices of; give a cohort of at least one person.")
-    for person, scans in held.items():
-        if not scans:
-            raise Refusal(f"There is no slice of {person} to be had; leave this person out, or ask for less tissue.")
-
-
-def restricted(held: Mapping[str, Held], people: Iterable[str]) -> dict[str, Held]:
-    """Those of these names, in the order held. Raises Refusal for an unknown name, and where nobody is left."""
-    wanted = set(people)
-    unknown = sorted(wanted - set(held))
-    if unknown:
-        raise Refusal(f"There are no slices of {unknown[0]}; choose people of this cohort.")
-    if not wanted:
-        raise Refusal("There is nobody to take slices of; choose at least one person.")
-    return {name: of for name, of in held.items() if name in wanted}
-
-
 def _scans(subject: Subject, axes: tuple[int, ...], labels: bool, tissue: float) -> tuple[_Scan, ...]:
     """The volumes of a person that show something along one of the axes, in units of their brightness."""
     maps = _maps(subject) if labels else [None] * len(subject.images)
@@ -257,10 +152,10 @@ def _scans(subject: Subject, axes: tuple[int, ...], labels: bool, tissue: float)
     for path, label_path in zip(subject.images, maps, strict=True):
         voxels = open_volume(path).voxels
         voxels = by_percentile(voxels).apply(voxels)
-        where = None if label_path is None else _read_labels(label_path)
+        where = None if label_path is None else open_labels(label_path)[0]
         if where is not None and where.shape != voxels.shape:
             raise Refusal(f"The label map {path.name} of {subject.name} is not on the grid of the image; resample it.")
-        scan = _Scan(voxels, where, tuple(_showing(voxels > 0.1, axis, tissue) for axis in range(3)))
+        scan = _Scan(voxels, where, tuple(showing(voxels > 0.1, axis, tissue) for axis in range(3)))
         if any(scan.numbers[axis].size for axis in axes):
             scans.append(scan)
     return tuple(scans)
@@ -278,32 +173,7 @@ def _maps(subject: Subject) -> list[Path]:
     )
 
 
-def _read_labels(path: Path) -> UInt16[np.ndarray, "i j k"]:
-    values = open_volume(path).voxels
-    labels = values.astype(np.uint16) if values.min() >= 0 and values.max() <= 30000 else None
-    if labels is None or (labels != values).any():
-        raise Refusal(f"{path.name} does not hold whole numbers between 0 and 30000; is it an image?")
-    return labels
-
-
-def _label_map(path: Path) -> UInt16[np.ndarray, "i j k"]:
-    """The part of a map that is not background; beyond it is background anyway."""
-    labels = _read_labels(path)
-    inside = [np.flatnonzero((labels > 0).any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    if inside[0].size == 0:
-        raise Refusal(f"The label map {path.name} holds background only; leave it out.")
-    return np.ascontiguousarray(labels[tuple(slice(i[0], i[-1] + 1) for i in inside)])
-
-
-def _showing(shown: np.ndarray, axis: int, tissue: float) -> Integer[np.ndarray, " _"]:
+def showing(shown: np.ndarray, axis: int, tissue: float) -> Integer[np.ndarray, " _"]:
     """Slices across an axis of which a share of at least ``tissue`` is shown."""
     across = (0, 1, 2)[:axis] + (0, 1, 2)[axis + 1 :]
     return np.flatnonzero(shown.mean(axis=across) >= tissue)
-
-
-def _start(size: int, wanted: int, rng: np.random.Generator) -> int:
-    """Where a window begins: anywhere inside what is larger; else with all of it, within a tenth of the centre."""
-    if wanted <= size:
-        return int(rng.integers(size - wanted + 1))
-    slack = (wanted - size) / 2
-    return round(-slack + rng.uniform(-1, 1) * min(slack, 0.1 * wanted))

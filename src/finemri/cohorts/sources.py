@@ -1,9 +1,10 @@
 """Which source of slices a cohort is: images, label maps that contrasts are drawn from, stacks of pictures, k-space."""
 
 from finemri.cohorts.cohort import Cohort
+from finemri.cohorts.drawn import LabelSlices
 from finemri.cohorts.layouts import KSPACE, PICTURES
 from finemri.cohorts.measured import MeasuredSlices
-from finemri.cohorts.slices import Axis, LabelSlices, SliceSource, VolumeSlices
+from finemri.cohorts.slices import Axis, SliceSource, VolumeSlices
 from finemri.cohorts.stacks import StackSlices
 from finemri.refusal import Refusal
 

@@ -11,7 +11,8 @@ from jaxtyping import Float32
 
 from finemri.cohorts.cohort import Cohort
 from finemri.cohorts.planes import Size, checked_matrix
-from finemri.cohorts.slices import SliceDraw, checked_people, restricted
+from finemri.cohorts.roll import Roll
+from finemri.cohorts.slices import SliceDraw
 from finemri.refusal import Refusal
 from finemri.shapes import Magnitude, Slice
 
@@ -33,34 +34,31 @@ class StackSlices:
 
     def __init__(self, cohort: Cohort, *, matrix: Size | None = None) -> None:
         self.matrix = checked_matrix(matrix)
-        self.pictures = {subject.name: subject.images for subject in cohort.subjects}
-        checked_people(self.pictures)
-        self.sizes = {path: _size(path) for paths in self.pictures.values() for path in paths}
+        self.roll = Roll({subject.name: subject.images for subject in cohort.subjects})
+        self.sizes = {path: _size(path) for _, path in self.roll.every()}
 
     @property
     def people(self) -> tuple[str, ...]:
-        return tuple(self.pictures)
+        return self.roll.people
 
     @property
     def matrices(self) -> frozenset[Size]:
         if self.matrix is not None:
             return frozenset({self.matrix})
-        return frozenset(self.sizes[path] for paths in self.pictures.values() for path in paths)
+        return frozenset(self.sizes[path] for _, path in self.roll.every())
 
     def only(self, people: Iterable[str]) -> "StackSlices":
         other = copy.copy(self)
-        other.pictures = restricted(self.pictures, people)
+        other.roll = self.roll.only(people)
         return other
 
     def draw(self, rng: np.random.Generator) -> SliceDraw:
-        person = self.people[rng.integers(len(self.pictures))]
-        paths = self.pictures[person]
-        return SliceDraw(person, self._read(paths[rng.integers(len(paths))]))
+        person, path = self.roll.draw(rng)
+        return SliceDraw(person, self._read(path))
 
     def every(self) -> Iterator[SliceDraw]:
-        for person, paths in self.pictures.items():
-            for path in paths:
-                yield SliceDraw(person, self._read(path))
+        for person, path in self.roll.every():
+            yield SliceDraw(person, self._read(path))
 
     def _read(self, path: Path) -> Slice:
         with _opened(path) as picture:

@@ -1,5 +1,6 @@
 """People who were scanned twice, in memory: a coarse and a fine scan, and which of their slices belong together."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,28 @@ def read_twice(cohort: Cohort, normaliser: str) -> dict[str, tuple[Twice, ...]]:
     if not people:
         raise Refusal("This cohort has no pairs of a coarse and a fine scan; make one with finemri pair.")
     return people
+
+
+def grid_of(people: Mapping[str, tuple[Twice, ...]]) -> Spacing:
+    """The median of everybody's."""
+    return median_grid(scans.grid for of in people.values() for scans in of)
+
+
+def median_grid(grids: Iterable[Spacing]) -> Spacing:
+    """Axis by axis; None along k if any is."""
+    along_i, along_j, along_k = zip(*grids, strict=True)
+    k = None if None in along_k else float(np.median(along_k))
+    return float(np.median(along_i)), float(np.median(along_j)), k
+
+
+def check_one_grid(people: Mapping[str, tuple[Twice, ...]], what: str) -> None:
+    """Raises Refusal for pairs of slices, whose grids differ."""
+    for name, of in people.items():
+        if any(scans.matches is not None for scans in of):
+            raise Refusal(
+                f"{what} need pairs on one grid, and those of {name} are matched slice by slice; "
+                "pair them --by volumes."
+            )
 
 
 def _read(pair: Pair, normaliser: str) -> Twice:

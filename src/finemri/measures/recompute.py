@@ -5,19 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
-import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from rich.box import SIMPLE
 from rich.table import Table
 
-from finemri.measures.contract import Contract
-from finemri.measures.conventions import CONVENTIONS, Case, Truth
+from finemri.measures.conventions import CONVENTIONS
+from finemri.measures.saved import TRUTH, find_image, open_case, open_truth
 from finemri.measures.tidy import Row, read_rows, write_rows, write_text
 from finemri.refusal import Refusal
 
-TRUTH = "truth"
-ENDINGS = (".nii.gz", ".npy")
 NOT_JUDGED = ("–", "NaN")
 """In a table: the convention has no such number; an image of this method could not be judged."""
 
@@ -48,12 +43,12 @@ def recompute(directory: Path, conventions: Sequence[str], *, remark: Callable[[
     subjects = list(dict.fromkeys(subject for subject, _ in trials))
     failed: dict[str, set[tuple[str, str]]] = {}
     for subject, method in trials:  # before anything is judged
-        _found(images, subject, TRUTH), _found(images, subject, method)
+        find_image(images, subject, TRUTH), find_image(images, subject, method)
     of, truth = "", None
     for (subject, method), trial in sorted(trials.items(), key=lambda item: subjects.index(item[0][0])):
         if truth is None or subject != of:
-            of, truth = subject, _truth(_found(images, subject, TRUTH))
-        case = _case(_found(images, subject, method), truth, trial.contract)
+            of, truth = subject, open_truth(images, subject)
+        case = open_case(images, subject, method, truth, trial.contract)
         for name in names:
             for measure, value, contract, why in CONVENTIONS[name].judge(name, case):
                 rows.append(Row(subject, method, trial.degradation, trial.scale, measure, value, contract))
@@ -131,54 +126,3 @@ def _cell(measure: str, value: float | None) -> str:
 def _mean(values: Sequence[float]) -> float:
     """NaN if any is: nobody is dropped."""
     return sum(values) / len(values)
-
-
-def _case(path: Path, truth: Truth, contract: Contract) -> Case:
-    image, _ = _read(path)
-    shape = truth.voxels.shape
-    if truth.flat and image.ndim == 3 and len(image) == shape[0]:
-        image = _middle(image, shape)  # the truth of measured k-space is the middle of the field of view
-    if image.shape != shape:
-        raise Refusal(
-            f"{path.name} is {image.shape} and its truth {shape}, and only images on one grid compare; leave such "
-            "pairs to finemri evaluate, which knows what matches what."
-        )
-    return Case(image, truth, contract.crop, contract.data)
-
-
-def _found(images: Path, subject: str, name: str) -> Path:
-    for ending in ENDINGS:
-        path = images / f"{subject}_{name}{ending}"
-        if path.is_file():
-            return path
-    what = f"true image of {subject}" if name == TRUTH else f"image of {subject} by {name}"
-    raise Refusal(f"{images} has no {what}; run finemri evaluate again with --save-images, and --force.")
-
-
-def _truth(path: Path) -> Truth:
-    image, axis = _read(path)
-    if not np.isfinite(image).all():
-        raise Refusal(f"{path.name}, a true image, holds voxels that are not finite; nobody can be judged by it.")
-    return Truth(image, axis, path.suffix == ".npy")
-
-
-def _read(path: Path) -> tuple[np.ndarray, int]:
-    """Magnitudes, and the axis across which slices lie: of a volume the most upright one. NaN passes."""
-    try:
-        if path.suffix == ".npy":
-            stack = np.load(path, allow_pickle=False)
-            return np.abs(stack).astype(np.float32), 0
-        file = nib.nifti1.Nifti1Image.from_filename(path)
-        upright = np.abs(file.affine[2, :3]) / np.linalg.norm(file.affine[:3, :3], axis=0)
-        return np.asarray(file.dataobj, dtype=np.float32), int(upright.argmax())
-    except (ValueError, OSError, EOFError, ImageFileError) as error:
-        raise Refusal(f"{path} cannot be read as an image that evaluate saved; save it anew.") from error
-
-
-def _middle(stack: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Pixel n // 2 stays pixel n // 2, as evaluate cuts."""
-    starts = [n // 2 - m // 2 for n, m in zip(stack.shape[1:], shape[1:], strict=True)]
-    if min(starts) < 0:
-        return stack
-    i, j = (slice(start, start + m) for start, m in zip(starts, shape[1:], strict=True))
-    return stack[:, i, j]

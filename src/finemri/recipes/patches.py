@@ -1,6 +1,6 @@
 """How cohorts become examples: one kind of patches a cohort, drawn in the shares that the user gave."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -37,37 +37,27 @@ def patches_of_cohorts(
         raise Refusal(f"{len(cohorts)} cohorts need as many shares, not {len(shares)}.")
     kinds: list[Examples] = []
     for number, cohort in enumerate(cohorts):
-        own_seed = seed * 1000 + number
         images = [path for subject in cohort.subjects for path in subject.images]
         labels = [path for subject in cohort.subjects for path in subject.labels]
-        if images:
-            cut = WholeScans if whole else partial(VolumePatches, zoom=zoom)
-            kinds.append(
-                cut(
-                    (open_volume(path).voxels for path in images),
-                    degradations=degradations,
-                    patch=patch,
-                    seed=own_seed,
-                    noise=noise,
-                    contrast_jitter=contrast_jitter,
-                    normaliser=normaliser,
+        if not images and not labels:
+            if any(subject.pairs for subject in cohort.subjects):
+                raise Refusal(
+                    "This cohort holds pairs of a coarse and a fine scan; train a recipe that learns from pairs."
                 )
-            )
-        elif labels:
-            kinds.append(
-                SyntheticPatches(
-                    (open_volume(path).voxels for path in labels),
-                    degradations=degradations,
-                    patch=patch,
-                    seed=own_seed,
-                    noise=noise,
-                    normaliser=normaliser,
-                )
-            )
-        elif any(subject.pairs for subject in cohort.subjects):
-            raise Refusal("This cohort holds pairs of a coarse and a fine scan; train a recipe that learns from pairs.")
-        else:
             raise Refusal("A cohort without a single image or label map teaches nothing; check the folder.")
+        cut: Callable[..., Examples] = SyntheticPatches
+        if images:
+            cut = partial(WholeScans if whole else partial(VolumePatches, zoom=zoom), contrast_jitter=contrast_jitter)
+        kinds.append(
+            cut(
+                (open_volume(path).voxels for path in images or labels),
+                degradations=degradations,
+                patch=patch,
+                seed=seed * 1000 + number,
+                noise=noise,
+                normaliser=normaliser,
+            )
+        )
     return Mixture(kinds, shares, seed)
 
 
