@@ -1,0 +1,130 @@
+"""What every answer carries and every request has to bring. See docs/study-security.md for what it is against."""
+
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from fastapi import HTTPException, Request, Response
+
+from finemri.study.doors import ROLE_HOURS, Doors, Role, Session
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+LARGEST = 64 * 1024
+"""Bytes of a request: an answer with its log of windows has less than ten thousand."""
+POLICY = "; ".join([
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data: blob:",
+    "font-src 'self' data:",
+    "connect-src 'self' data: blob:",
+    "worker-src 'self' blob:",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+])  # fmt: skip
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), usb=()",
+    "x-robots-tag": "noindex, nofollow",
+}
+BRAKES = {"link": (20, 600.0), "password": (5, 900.0)}
+"""So many failures from one address within so many seconds, and the door stays shut."""
+
+
+class Guarded:
+    """ASGI: headers on every answer, no answer in a cache unless it says so itself, and no endless requests."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], *, tls: bool) -> None:
+        self.app = app
+        strict = {"strict-transport-security": "max-age=31536000"} if tls else {}
+        self.headers = [(key.encode(), value.encode()) for key, value in (HEADERS | strict).items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        seen = 0
+
+        async def bounded() -> MutableMapping[str, Any]:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > LARGEST:
+                raise HTTPException(413, "This is more than an answer takes.")
+            return message
+
+        async def guarded(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                known = {key.lower() for key, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *self.headers]
+                if b"cache-control" not in known:
+                    message["headers"].append((b"cache-control", b"no-store"))
+            await send(message)
+
+        await self.app(scope, bounded, guarded)
+
+
+class Keeper:
+    """Cookies, sessions, forms and brakes, for one role."""
+
+    def __init__(self, doors: Doors, role: Role, *, tls: bool) -> None:
+        self.doors, self.role, self.tls = doors, role, tls
+        self.cookie = ("__Host-" if tls else "") + f"finemri_{role}"
+
+    def admit(self, response: Response, reader: int | None = None) -> None:
+        """A session, in a cookie that scripts can't read and other sites can't send."""
+        token = self.doors.open_session(self.role, reader)
+        told: dict[str, Any] = {
+            "max_age": int(3600 * ROLE_HOURS[self.role]),
+            "path": "/",
+            "secure": self.tls,
+            "httponly": True,
+        }
+        if self.role == "organiser":
+            response.set_cookie(self.cookie, token, samesite="strict", **told)
+        else:  # a link in a mail has to arrive with its cookie
+            response.set_cookie(self.cookie, token, samesite="lax", **told)
+
+    def dismiss(self, request: Request, response: Response) -> None:
+        """End the session."""
+        self.doors.close_session(request.cookies.get(self.cookie, ""))
+        response.delete_cookie(self.cookie, path="/", secure=self.tls, httponly=True)
+
+    def session(self, request: Request) -> Session | None:
+        """Whoever it is, if anybody."""
+        token = request.cookies.get(self.cookie)
+        return self.doors.session(token, self.role) if token else None
+
+    def demand(self, request: Request) -> Session:
+        """The session. Raises 401 without one."""
+        session = self.session(request)
+        if session is None:
+            raise HTTPException(401)
+        return session
+
+    def check_form(self, request: Request, session: Session, csrf: str) -> None:
+        """Raises 403 for a form that another site made."""
+        site = request.headers.get("sec-fetch-site", "same-origin")
+        if site not in ("same-origin", "none") or not secrets.compare_digest(csrf.encode(), session.csrf.encode()):
+            raise HTTPException(403, "This form is not of this session; open the page again.")
+
+    def check_brake(self, request: Request, door: str) -> None:
+        """Raises 429 where somebody guesses."""
+        if self.doors.is_braked(_key(request, door), *BRAKES[door]):
+            raise HTTPException(429, "Too many attempts from here; wait a quarter of an hour.")
+
+    def failed(self, request: Request, door: str) -> None:
+        """Remember that somebody guessed wrong."""
+        self.doors.failed(_key(request, door))
+
+
+def _key(request: Request, door: str) -> str:
+    return f"{door} {request.client.host if request.client else ''}"
