@@ -61,7 +61,7 @@ def test_what_is_spoilt_nobody_overlooks() -> None:
 @pytest.mark.parametrize("view", ["slice", "volume"])
 def test_a_study_tells_methods_apart_nowhere_but_in_its_design(tmp_path: Path, view: str) -> None:
     source = evaluated(tmp_path / "judged")
-    study = new(tmp_path / "study", [str(source)], Question(), showing=Showing(view, "axial", 2))  # type: ignore[arg-type]
+    study = new(tmp_path / "study", find_images([str(source)]), Question(), showing=Showing(view, "axial", 2))  # type: ignore[arg-type]
     assert open_study(tmp_path / "study").design == study.design
     assert study.design.methods == ("truth", *METHODS)
     assert study.design.anchor == "truth"
@@ -80,7 +80,7 @@ def test_a_study_tells_methods_apart_nowhere_but_in_its_design(tmp_path: Path, v
 
 
 def test_methods_keep_their_brightness_in_the_truths_units(tmp_path: Path) -> None:
-    study = new(tmp_path / "study", [str(evaluated(tmp_path / "judged"))], Question(), training=0)
+    study = new(tmp_path / "study", find_images([str(evaluated(tmp_path / "judged"))]), Question(), training=0)
     case = study.design.cases[0]
     truth, spline = (np.frombuffer(study.picture(Shown(case, m)), "<u2").astype(float) for m in ("truth", "spline"))
     inside = truth > 1000
@@ -94,7 +94,7 @@ def test_folders_by_method(tmp_path: Path) -> None:
             save_volume(Volume(np.ones((6, 6, 6), np.float32), np.eye(4)), tmp_path / method / f"p{n}.nii.gz")
     sources = [f"{method}={tmp_path / method}" for method in ("a", "b")]
     assert {s: sorted(m) for s, m in find_images(sources).items()} == {"p0": ["a", "b"], "p1": ["a", "b"]}
-    study = new(tmp_path / "study", sources, Question("forced-choice"), training=0)
+    study = new(tmp_path / "study", find_images(sources), Question("forced-choice"), training=0)
     assert study.design.anchor is None
     (tmp_path / "b" / "p1.nii.gz").unlink()
     with pytest.raises(Refusal, match="no image of p1 by b"):
@@ -110,7 +110,7 @@ def test_what_makes_no_study(tmp_path: Path) -> None:
         ({"database": "postgresql://me:secret@host/db"}, "password does not belong"),
     ):
         with pytest.raises(Refusal, match=message):
-            new(tmp_path / "study", [source], Question(), **words)
+            new(tmp_path / "study", find_images([source]), Question(), **words)
     for sources, message in (
         ([str(tmp_path)], "not what finemri evaluate wrote"),
         (["a=/no/such"], "METHOD=FOLDER"),
@@ -129,11 +129,11 @@ def test_images_on_two_grids_would_tell_methods_apart(tmp_path: Path) -> None:
         Volume(np.ones((6, 7, 5), np.float32), np.eye(4)), source / "images" / "jane_doe_1_spline.nii.gz", force=True
     )
     with pytest.raises(Refusal, match="different grids"):
-        new(tmp_path / "study", [str(source)], Question(), training=0, showing=Showing("volume"))
+        new(tmp_path / "study", find_images([str(source)]), Question(), training=0, showing=Showing("volume"))
 
 
 def test_an_edited_design_is_noticed(tmp_path: Path) -> None:
-    new(tmp_path / "study", [str(evaluated(tmp_path / "judged"))], Question())
+    new(tmp_path / "study", find_images([str(evaluated(tmp_path / "judged"))]), Question())
     path = tmp_path / "study" / "study.json"
     path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
     with pytest.raises(Refusal, match="was edited"):
@@ -144,7 +144,7 @@ def test_an_edited_design_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_study_with_ballots_is_never_replaced(tmp_path: Path, box_of) -> None:  # type: ignore[no-untyped-def]
-    source = [str(evaluated(tmp_path / "judged"))]
+    source = find_images([str(evaluated(tmp_path / "judged"))])
     study = new(tmp_path / "study", source, Question())
     study = new(tmp_path / "study", source, Question(scores=5), force=True)
     box = box_of(study.database, study.design.digest)

@@ -14,7 +14,7 @@ from finemri.refusal import Refusal
 from finemri.study.ballots import Ballots
 from finemri.study.correlation import correlations
 from finemri.study.design import SPOILT, Trial
-from finemri.study.images import Showing
+from finemri.study.images import Showing, find_images
 from finemri.study.new import new
 from finemri.study.organise import Study
 from finemri.study.plan import Readings, fewest, plan
@@ -39,7 +39,9 @@ def honest(trial: Trial, question: Question) -> Answer:
 
 
 def answered(folder: Path, box_of: BoxOf, question: Question, readers: int = 3, people: int = 7) -> Study:
-    study = new(folder / "study", [str(evaluated(folder / "judged", people))], question, showing=Showing(slices=1))
+    study = new(
+        folder / "study", find_images([str(evaluated(folder / "judged", people))]), question, showing=Showing(slices=1)
+    )
     box = box_of(study.database, study.design.digest)
     for n in range(readers):
         reader, _ = box.invite(f"Dr {n}")

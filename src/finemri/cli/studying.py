@@ -53,14 +53,14 @@ class New:
 
     def run(self) -> None:
         """Call the verb."""
-        from finemri.study.images import Showing
+        from finemri.study.images import Showing, find_images
         from finemri.study.new import new
         from finemri.study.protocol import protocol
         from finemri.study.question import Question
 
         study = new(
             self.folder,
-            self.images,
+            find_images(self.images),
             Question(self.kind, self.criteria, self.scores),
             showing=Showing(self.view, self.plane, self.slices),
             methods=self.methods,
@@ -241,10 +241,30 @@ class Revoke:
 
 
 @dataclass(frozen=True)
+class Demo:
+    """A small study of the demo's images, opened in your browser: see in a minute what it is."""
+
+    into: Path = Path("demo-study")
+    """Where images and study go. Run again, it goes on."""
+    port: int = 8765
+    """Port to listen on."""
+    open: bool = True
+    """Open a reader's page in the browser."""
+    device: str = "auto"
+    """cpu, cuda, or auto."""
+
+    def run(self) -> None:
+        """Call the verb."""
+        from finemri.demo.reading import demo_study
+
+        demo_study(self.into, port=self.port, opened=self.open, device=self.device)
+
+
+@dataclass(frozen=True)
 class Study:
     """A blinded reader study in the browser: make it, serve it, count it."""
 
-    action: Annotated[New | Invite | Serve | Results | Plan | Revoke, arg(name="")]
+    action: Annotated[New | Invite | Serve | Results | Plan | Revoke | Demo, arg(name="")]
 
     def run(self) -> None:
         """Call the action."""

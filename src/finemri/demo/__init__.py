@@ -56,7 +56,7 @@ def demo(into: Path, *, device: str = "auto", force: bool = False, truth: Volume
     truth = crop_to_multiple(truth or template(), (SCALE,) * 3)
     into.mkdir(parents=True, exist_ok=True)
     save_volume(truth, into / "truth.nii.gz", force=force)
-    rows = list(_bring_back(truth, into, device, force=force))
+    rows = list(bring_back(truth, into, device, force=force))
     captions = {r.method: f"{r.psnr:.2f} dB   SSIM {r.ssim:.4f}" for r in rows}
     draw(
         dict(_slices(into)),
@@ -81,7 +81,7 @@ def template() -> Volume:
     return open_volume(path)
 
 
-def _bring_back(truth: Volume, into: Path, device: str, *, force: bool) -> Iterator[Row]:
+def bring_back(truth: Volume, into: Path, device: str, *, force: bool) -> Iterator[Row]:
     """Make ``truth`` coarse on disk; then call the verb on the file, as a person would, once per method."""
     coarse = DEGRADATION(torch.tensor(truth.voxels)).numpy()
     save_volume(Volume(coarse, scaled_affine(truth.affine, (1 / SCALE,) * 3)), into / "coarse.nii.gz", force=force)

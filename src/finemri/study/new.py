@@ -7,7 +7,7 @@ from pathlib import Path
 from finemri.provenance import digest
 from finemri.refusal import Refusal
 from finemri.study.design import Design
-from finemri.study.images import TRUTH, Files, Showing, find_images, pictures_of
+from finemri.study.images import TRUTH, Files, Showing, pictures_of
 from finemri.study.organise import Study, make
 from finemri.study.pictures import upright
 from finemri.study.question import Question
@@ -16,7 +16,7 @@ from finemri.volumes.files import open_volume
 
 def new(
     folder: Path,
-    images: Sequence[str],
+    files: Files,
     question: Question,
     *,
     showing: Showing | None = None,
@@ -31,13 +31,13 @@ def new(
     database: str | None = None,
     force: bool = False,
 ) -> Study:
-    """Make the study ``folder`` of ``images`` (see find_images).
+    """Make the study ``folder`` of images that ``find_images`` found.
 
     ``methods``, ``subjects``: those alone. ``anchor``: the truth among the methods; left out where there is none.
     ``training``: so many people are kept for training trials and never count. Raises Refusal for what makes no study.
     """
     showing = showing or Showing()
-    files = _chosen(find_images(images), methods, subjects)
+    files = _chosen(files, methods, subjects)
     known = list(next(iter(files.values())))
     people = sorted({_person(subject) for subject in files})
     if not 0 <= training < len(people):
