@@ -15,7 +15,8 @@ import numpy as np
 from finemri.landing import landing_file
 from finemri.measures.agreement import icc, ordinal_alpha, weighted_kappa
 from finemri.measures.preference import strengths
-from finemri.measures.readers import compare, mean_opinions
+from finemri.measures.readers import Opinion, compare, mean_opinions
+from finemri.measures.readers import table_of as table_of_scores
 from finemri.measures.tidy import read_rows
 from finemri.refusal import Refusal
 from finemri.study.ballots import Ballots
@@ -77,6 +78,7 @@ def of_criterion(design: Design, told: Sequence[Judged], criterion: str) -> dict
     scored, methods = opinions(told, criterion), list(design.methods)
     means = mean_opinions(scored)
     found: dict[str, Any] = {"means": {method: asdict(means[method]) for method in methods if method in means}}
+    found["by_person"] = {method: by_person(scored, method) for method in found["means"]}
     found["differences"] = [asdict(each) for other in means for each in compare(scored, other)]
     decided = choices(told, criterion)
     try:
@@ -87,6 +89,13 @@ def of_criterion(design: Design, told: Sequence[Judged], criterion: str) -> dict
     found["between_readers"] = between(told, criterion)
     found["within_readers"] = within(design, told, criterion)
     return found
+
+
+def by_person(scored: Sequence[Opinion], method: str) -> list[float]:
+    """Mean over readers of every person, without their names."""
+    table, _, _ = table_of_scores(scored, method)
+    known = np.isfinite(table).any(axis=0)
+    return [float(mean) for mean in np.nanmean(table[:, known], axis=0)]
 
 
 def between(told: Sequence[Judged], criterion: str) -> dict[str, Any]:

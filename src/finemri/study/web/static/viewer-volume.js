@@ -1,0 +1,109 @@
+// A volume, by NiiVue: it draws; window, zoom and place come from the room, so that no picture has a window of its own.
+
+import { Niivue, NVImage, SHOW_RENDER, SLICE_TYPE } from "./niivue.js";
+import { clamp } from "./room.js";
+
+export const PLANES = ["all planes", "axial", "coronal", "sagittal"];
+const TYPES = [SLICE_TYPE.MULTIPLANAR, SLICE_TYPE.AXIAL, SLICE_TYPE.CORONAL, SLICE_TYPE.SAGITTAL];
+const MOST_ZOOM = 10;
+const QUIET = {
+  interactive: false, // its double click would set a window of its own
+  dragAndDropEnabled: false,
+  isColorbar: false,
+  loadingText: "",
+  logLevel: "error",
+  multiplanarShowRender: SHOW_RENDER.NEVER,
+  isRadiologicalConvention: true,
+  sagittalNoseLeft: true,
+  fontColor: [0.5, 0.53, 0.56, 1],
+  fontSizeScaling: 0.3,
+  crosshairColor: [0.85, 0.65, 0.34, 0.8],
+  crosshairGap: 8,
+  crosshairWidth: 0.15,
+};
+
+export class VolumeView {
+  home = { zoom: 1, pan: [0, 0, 0], cross: [0.5, 0.5, 0.5], lines: true, plane: 0, tile: 0 }; // tile: what scrolls
+
+  constructor(canvas, { shape, white }) {
+    Object.assign(this, { canvas, shape, white });
+    this.volume = new Niivue(QUIET);
+    this.drawn = {};
+  }
+
+  async load(content) {
+    await this.volume.attachToCanvas(this.canvas, false); // no browser's own smoothing of edges
+    const window_ = { cal_min: 0, cal_max: this.white, trustCalMinMax: true };
+    this.volume.addVolume(await NVImage.loadFromUrl({ url: content, name: "picture.nii", colormap: "gray", ...window_ }));
+  }
+
+  draw(state) {
+    const { volume, drawn } = this;
+    if (drawn.low !== state.low || drawn.high !== state.high) {
+      Object.assign(volume.volumes[0], { cal_min: state.low, cal_max: state.high });
+      volume.updateGLVolume();
+    }
+    if (drawn.smooth !== state.smooth) volume.setInterpolation(!state.smooth);
+    if (drawn.plane !== state.plane) volume.setSliceType(TYPES[state.plane]);
+    volume.opts.crosshairWidth = state.lines ? QUIET.crosshairWidth : 0;
+    volume.scene.pan2Dxyzmm = [...state.pan, state.zoom];
+    volume.scene.crosshairPos = state.cross;
+    this.drawn = { ...state };
+    volume.drawScene();
+  }
+
+  zoomed(state, factor) {
+    const zoom = clamp(state.zoom * factor, 1, MOST_ZOOM);
+    if (zoom === 1) return { zoom, pan: [0, 0, 0] };
+    const place = this.volume.frac2mm(state.cross); // stays where it is
+    return { zoom, pan: state.pan.map((part, axis) => part + (state.zoom - zoom) * place[axis]) };
+  }
+
+  panned(state, dx, dy, x, y) {
+    const [toX, toY] = this.#pixels(x ?? this.canvas.clientWidth / 4, y ?? this.canvas.clientHeight / 4);
+    const [byX, byY] = this.#pixels(dx, dy);
+    const to = this.volume.screenXY2mm(toX, toY);
+    const from = this.volume.screenXY2mm(toX - byX, toY - byY, to[3]);
+    if (state.zoom === 1 || ![...to, ...from].every(Number.isFinite)) return {};
+    return { pan: state.pan.map((part, axis) => part + state.zoom * (to[axis] - from[axis])) };
+  }
+
+  pointed(state, x, y) {
+    const [tile, place] = this.#under(x, y);
+    return tile === undefined ? {} : { cross: [...place], tile, lines: true };
+  }
+
+  scrolled(state, steps, x, y) {
+    const tile = this.#under(x, y)[0] ?? state.tile;
+    const axis = 2 - tile; // axial 0 runs along k, coronal 1 along j, sagittal 2 along i
+    return { tile, cross: state.cross.map((part, n) => (n === axis ? this.#stepped(part, n, steps) : part)) };
+  }
+
+  slice({ tile, cross }) { // which slice of how many
+    const count = this.shape[2 - tile];
+    return [clamp(Math.floor(cross[2 - tile] * count), 0, count - 1) + 1, count];
+  }
+
+  next({ plane }) {
+    const to = (plane + 1) % PLANES.length;
+    return { plane: to, ...(to ? { tile: to - 1 } : {}) };
+  }
+
+  #stepped(part, axis, steps) {
+    const count = this.shape[axis];
+    return (clamp(Math.floor(part * count) + steps, 0, count - 1) + 0.5) / count;
+  }
+
+  #under(x, y) {
+    if (x === undefined) return [];
+    for (const [n, { axCorSag }] of this.volume.screenSlices.entries()) {
+      const place = this.volume.screenXY2TextureFrac(...this.#pixels(x, y), n, true);
+      if (axCorSag <= SLICE_TYPE.SAGITTAL && place[0] >= 0) return [axCorSag, place];
+    }
+    return [];
+  }
+
+  #pixels(x, y) {
+    return [x * this.volume.uiData.dpr, y * this.volume.uiData.dpr];
+  }
+}
