@@ -2,6 +2,8 @@
 #   make demo    super-resolve a real anatomy and look at the picture
 #   make test    the tests
 #   make check   format, lint, types, import contract, documentation
+#   make examples   one script a paper, into examples-output/
+#   make papers  the five papers' pages, from docs/papers/data and docs/papers/claims
 # PYTHON=… picks another Python (3.11 or newer). Without a GPU, TORCH_INDEX=https://download.pytorch.org/whl/cpu saves
 # a download of some gigabytes.
 
@@ -11,7 +13,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PIP += $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo test check docs format clean
+.PHONY: demo test check examples papers docs format clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -27,6 +29,12 @@ check: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+examples: .venv/test.stamp
+	set -e; for each in examples/0*.py; do echo "$$each"; $(BIN)/python "$$each"; done
+
+papers: .venv/demo.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/paper_pages.py
 
 docs: .venv/dev.stamp
 	$(BIN)/mkdocs serve
@@ -50,9 +58,9 @@ clean:
 	touch $@
 
 .venv/test.stamp: .venv/python.stamp
-	$(PIP) --no-build-isolation --editable '.[demo,tracking,classical,rawdata,registration,study,postgres]' --group test
+	$(PIP) --no-build-isolation --editable '.[demo,tracking,classical,rawdata,registration,study,postgres,cluster]' --group test
 	touch $@
 
 .venv/dev.stamp: .venv/python.stamp
-	$(PIP) --no-build-isolation --editable '.[demo,tracking,classical,rawdata,registration,study,postgres]' --group dev
+	$(PIP) --no-build-isolation --editable '.[demo,tracking,classical,rawdata,registration,study,postgres,cluster]' --group dev
 	touch $@

@@ -9,11 +9,8 @@ was. Leaves tables.md and the figures of docs/papers/003.md.
 """
 
 import argparse
-import statistics
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from paired import (
     Exam,
@@ -28,24 +25,15 @@ from paired import (
     prepared,
     write_lines,
 )
-from torch.nn import Module
+from paper_003_marks import marks
 
-from finemri.cohorts.layouts import find_cohort
-from finemri.cohorts.pairing import OpenPair, open_pair
 from finemri.evaluate import evaluate_pairs
-from finemri.measures.artefacts import seam_energy
 from finemri.pair import Pairing
-from finemri.recipes import RECIPES, FieldGAN, Forest, revive
-from finemri.recipes.dense import Dense
-from finemri.recipes.field_gan import SPACING
-from finemri.training.weights import load_weights
-from finemri.volumes.intensity import by_percentile
+from finemri.recipes import RECIPES, FieldGAN, Forest
 
 CNNS = ("field-fcn1", "field-fcn2", "field-dcsrn", "field-dcsrn-l2", "field-dcsrn-perceptual")
 GANS = tuple(f"field-gan-{number}" for number in range(1, 12))
 CONTROLS = ("field-unet", "field-dcgan2", "field-dcgan3", "field-gan-5-borderless", "field-gan-wasserstein")
-STITCHED = ("field-unet", "field-gan-5", "field-gan-5-borderless", "field-gan-6", "field-gan-7", "field-gan-8")
-"""Those whose generator takes patches, so that there are seams."""
 SEEDED = ("field-dcsrn", "field-dcsrn-l2", "field-fcn2", "field-gan-5", "field-gan-7", "field-unet")
 """Small enough to be trained with every seed."""
 MEASURES = (("psnr_peak255", 2), ("psnr", 2), ("mse", 4), ("ssim-slices", 3), ("hfen", 3))
@@ -89,7 +77,7 @@ def main() -> None:
     )
     names = csv_names(weights)
     tabulate(Exam.read(table, names), given.into / "tables.md")
-    stitch(exam, weights, given.into / "seams.md")
+    marks(exam, weights, {"spline": "spline", **names}, given.into)
     first = {label: run for label, run in names.items() if run.endswith(f"seed{given.seeds[0]}")}
     images, truth = one_slice(given.into / "exam" / "images", {"spline": "input", **first}, exam)
     gallery(images, truth, given.images / "paper-003.png")
@@ -137,45 +125,6 @@ def tabulate(exam: Exam, path: Path) -> None:
     lines += ["", "| the paper, or the control | here | PSNR, dB |", "|---|---|---|"]
     lines += [f"| {text} | {ordering(exam, one, other, 'psnr')} |" for text, one, other in ORDERINGS]
     write_lines(path, lines)
-
-
-def stitch(exam: Path, weights: dict[str, Path], path: Path) -> None:
-    """How much rougher the error is where patches end: as published without a border, with one, and blended."""
-    ways = {
-        "every 20, averaged": {"stitching": "published", "border": 0},
-        "and 4 pixels cut off": {"stitching": "published", "border": 4},
-        "blended": {"stitching": "blend", "border": 4},
-    }
-    lines = ["| system | " + " | ".join(ways) + " |", "|---" * (1 + len(ways)) + "|"]
-    people = [open_pair(person.pairs[0]) for person in find_cohort(exam).subjects]
-    for run in (f"{name}-seed0" for name in STITCHED):
-        if run in weights:
-            tensors, header = load_weights(weights[run])
-            recipe = revive(header)
-            assert isinstance(recipe, FieldGAN)
-            generator = recipe.generator()
-            generator.load_state_dict(tensors)
-            cells = [f"{roughness(recipe, generator, people, way):.2f}" for way in ways.values()]
-            lines.append(f"| `{run.rpartition('-seed')[0]}` | " + " | ".join(cells) + " |")
-    write_lines(path, lines)
-
-
-def roughness(recipe: FieldGAN, generator: Module, people: Sequence[OpenPair], way: Mapping[str, Any]) -> float:
-    """Mean over people of seam_energy at the ends of the published patches, whatever is done about them."""
-    enhancer = replace(recipe, **way).enhancer(generator)
-    found = []
-    for person in people:
-        seams = {axis: ends(person.fine.shape[axis], recipe.patch) for axis in (0, 1)}
-        if all(n >= recipe.patch for n in person.fine.shape[:2]) and any(seams.values()):
-            coarse, fine = (by_percentile(scan.voxels).apply(scan.voxels) for scan in (person.coarse, person.fine))
-            found.append(seam_energy(enhancer(coarse), fine, seams))
-    return statistics.fmean(found)
-
-
-def ends(length: int, patch: int) -> list[int]:
-    """Where the published patches begin and end inside an axis."""
-    windows = Dense(patch, SPACING, border=0, blend="published").windows(length) if length >= patch else []
-    return sorted({n for window in windows for n in (window.start, window.start + patch) if 0 < n < length})
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 from finemri import enhance as verb
-from finemri.enhance import choose_method, enhance, find_jobs
+from finemri.enhance import Crew, choose_method, enhance, find_jobs
 from finemri.enhance.crop import FADE, tissue_box
 from finemri.recipes import RECIPES, describe
 from finemri.recipes.network_enhancer import NetworkEnhancer
@@ -126,8 +126,53 @@ def test_a_folder_of_many_keeps_its_names_and_goes_on_after_a_failure(tmp_path: 
     assert open_volume(into / "a.nii.gz").shape == (18, 20, 22)
     assert open_volume(into / "c.nii").shape == (10, 12, 14)
     assert not (into / "b.nii.gz").exists()
-    with pytest.raises(Refusal, match="2 of 3 results exist already"):
+    before = (into / "a.nii.gz").stat().st_mtime_ns
+    (many / "b.nii.gz").unlink()
+    scan(many / "b.nii.gz", 5, 5, 5)
+    enhance(many, into, progress=False)
+    assert open_volume(into / "b.nii.gz").shape == (10, 10, 10), "what was missing"
+    assert (into / "a.nii.gz").stat().st_mtime_ns == before, "what was there stays"
+
+
+@pytest.mark.usefixtures("use_doubler")
+def test_a_folder_of_many_never_mixes_methods_scans_or_strangers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many, into = tmp_path / "many", tmp_path / "fine"
+    scan(many / "a.nii.gz")
+    enhance(many, into, progress=False)
+    scan(many / "b.nii.gz")
+    with pytest.raises(Refusal, match="another method or other settings"):
+        enhance(many, into, crop=True, progress=False)
+    with monkeypatch.context() as patch:
+        use(patch, Doubler())
+        with pytest.raises(Refusal, match="another method or other settings"):
+            enhance(many, into, progress=False)
+    save_volume(Volume(np.ones((9, 9, 9), np.float32), AFFINE), many / "a.nii.gz", force=True)
+    with pytest.raises(Refusal, match=r"a\.nii\.gz has changed since"):
         enhance(many, into, progress=False)
+    enhance(many, into, force=True, progress=False)
+    assert "1 of 2 results are there already" not in capsys.readouterr().err
+    assert open_volume(into / "a.nii.gz").shape == (18, 18, 18)
+    told = (into / "settings.json").read_text()
+    assert "doubler" in told
+    assert str(tmp_path) not in told
+    (into / "settings.json").unlink()
+    with pytest.raises(Refusal, match="2 of 2 results exist already"):
+        enhance(many, into, progress=False)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.json").write_text("precious")
+    with pytest.raises(Refusal, match="1 of 2 results exist already"):
+        enhance(many, tmp_path / "other", progress=False)
+    assert (tmp_path / "other" / "a.json").read_text() == "precious"
+
+
+@pytest.mark.usefixtures("use_doubler")
+def test_one_scan_is_nothing_to_share(tmp_path: Path) -> None:
+    source = scan(tmp_path / "in.nii.gz")
+    for crew in (Crew(2), Crew(scheduler="tcp://127.0.0.1:1")):
+        with pytest.raises(Refusal, match="nothing to share"):
+            enhance(source, tmp_path / "out.nii.gz", crew=crew, progress=False)
 
 
 @pytest.mark.usefixtures("use_doubler")

@@ -27,7 +27,7 @@ def scan(path: Path, *shape: int) -> Path:
 
 
 def test_maps_lie_beside_the_result_and_numbers_in_its_sidecar(tmp_path: Path) -> None:
-    source, output = scan(tmp_path / "in.nii.gz", 14, 15, 16), tmp_path / "out.nii.gz"
+    source, output = scan(tmp_path / "in.nii.gz", 6, 7, 8), tmp_path / "out.nii.gz"
     enhance(source, output, weights="volume-x2-faithful", maps=True, device="cpu", progress=False)
     coarse, fine = open_volume(source), open_volume(output)
     found = {name: open_volume(tmp_path / f"out_{name}.nii.gz") for name in NAMES}
@@ -81,8 +81,8 @@ def test_rivals_are_what_disagrees(tmp_path: Path) -> None:
 
 
 def test_around_the_box_all_members_are_one_spline(tmp_path: Path) -> None:
-    voxels = np.zeros((44, 20, 20), np.float32)
-    voxels[20:24, 5:15, 5:15] = np.random.default_rng(0).uniform(300, 900, (4, 10, 10))
+    voxels = np.zeros((44, 8, 8), np.float32)
+    voxels[20:24, 2:6, 2:6] = np.random.default_rng(0).uniform(300, 900, (4, 4, 4))
     save_volume(Volume(voxels, AFFINE), tmp_path / "in.nii.gz")
     enhance(tmp_path / "in.nii.gz", tmp_path / "out.nii.gz", method="linear", maps=True, rivals=("spline",), crop=True,
             progress=False)  # fmt: skip

@@ -215,15 +215,16 @@ def test_real_scans(name: str, shared_data: Path, tmp_path: Path) -> None:
 # What does not fit: exit code 2, one sentence, nothing written.
 
 
-def refused(capsys: pytest.CaptureFixture[str], folder: Path, sentence: str, *words: object) -> None:
+def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *words: object) -> str:
+    """What the command says."""
     before = sorted(folder.rglob("*"))
     assert zero_filled(*words) == 2
     said = capsys.readouterr()
-    assert sentence in said.err
     assert said.err.startswith("finemri: ")
     assert said.err.count("\n") == 1
     assert said.out == ""
     assert sorted(folder.rglob("*")) == before
+    return said.err
 
 
 def _damaged(value: complex) -> np.ndarray:
@@ -238,9 +239,9 @@ def _damaged(value: complex) -> np.ndarray:
         (np.zeros(SHAPE, np.complex64), "zero everywhere"),
         (_damaged(np.nan), "not finite"),
         (_damaged(complex(np.inf)), "not finite"),
-        (np.zeros((0, *SHAPE), np.complex64), ""),
-        (np.ones(7, np.complex64), ""),
-        (np.array(["a", "b"]), ""),
+        (np.zeros((0, *SHAPE), np.complex64), "empty array"),
+        (np.ones(7, np.complex64), "cannot be told"),
+        (np.array(["a", "b"]), "not numbers"),
         (np.ones((6, 6, 32, 24), np.complex64), "axes"),
     ],
 )
@@ -248,7 +249,7 @@ def test_samples_that_cannot_be_reconstructed(
     samples: np.ndarray, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.save(tmp_path / "bad.npy", samples)
-    refused(capsys, tmp_path, sentence, tmp_path / "bad.npy", "-o", tmp_path / "image.npy")
+    assert sentence in refusal(capsys, tmp_path, tmp_path / "bad.npy", "-o", tmp_path / "image.npy")
 
 
 @pytest.mark.parametrize(
@@ -265,7 +266,7 @@ def test_masks_that_do_not_fit(
     mask: np.ndarray, sentence: str, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.save(tmp_path / "mask.npy", mask)
-    refused(capsys, tmp_path, sentence, scan, "-o", tmp_path / "image.npy", "--mask", tmp_path / "mask.npy")
+    assert sentence in refusal(capsys, tmp_path, scan, "-o", tmp_path / "image.npy", "--mask", tmp_path / "mask.npy")
 
 
 @pytest.mark.parametrize(
@@ -281,7 +282,9 @@ def test_coils_that_do_not_match(
     sensitivities: np.ndarray, sentence: str, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.save(tmp_path / "maps.npy", sensitivities.astype(np.complex64))
-    refused(capsys, tmp_path, sentence, scan, "-o", tmp_path / "a.npy", "--sensitivities", tmp_path / "maps.npy")
+    assert sentence in refusal(
+        capsys, tmp_path, scan, "-o", tmp_path / "a.npy", "--sensitivities", tmp_path / "maps.npy"
+    )
 
 
 @pytest.mark.parametrize(
@@ -290,29 +293,29 @@ def test_coils_that_do_not_match(
         (("--slices", 2), "no slice 2"),
         (("--slices", -1), "no slice -1"),
         (("--coils", 0), "not 0"),
-        (("--axes", "coil,i"), ""),
+        (("--axes", "coil,i"), "--axes coil,i is not understood"),
         (("--dataset", "other"), "no dataset other"),
     ],
 )
 def test_words_that_do_not_fit_the_scan(
     words: tuple[object, ...], sentence: str, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    refused(capsys, tmp_path, sentence, scan, "-o", tmp_path / "image.npy", *words)
+    assert sentence in refusal(capsys, tmp_path, scan, "-o", tmp_path / "image.npy", *words)
 
 
 def test_broken_and_far_reaching_hdf5(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "half.h5").write_bytes(scan.read_bytes()[: scan.stat().st_size // 2])
-    refused(capsys, tmp_path, "truncated", tmp_path / "half.h5", "-o", tmp_path / "image.npy")
+    assert "truncated" in refusal(capsys, tmp_path, tmp_path / "half.h5", "-o", tmp_path / "image.npy")
     (tmp_path / "none.h5").write_text("no HDF5 at all")
-    refused(capsys, tmp_path, "not an HDF5 file", tmp_path / "none.h5", "-o", tmp_path / "image.npy")
+    assert "not an HDF5 file" in refusal(capsys, tmp_path, tmp_path / "none.h5", "-o", tmp_path / "image.npy")
     with h5py.File(tmp_path / "link.h5", "w") as root:
         root["kspace"] = h5py.ExternalLink(str(scan), "/kspace")
-    refused(capsys, tmp_path, "points to another file", tmp_path / "link.h5", "-o", tmp_path / "image.npy")
+    assert "points to another file" in refusal(capsys, tmp_path, tmp_path / "link.h5", "-o", tmp_path / "image.npy")
 
 
 def test_no_such_file_folder_or_method(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    refused(capsys, tmp_path, "nothing at", tmp_path / "none.h5", "-o", tmp_path / "image.npy")
-    refused(capsys, tmp_path, "does not exist", scan, "-o", tmp_path / "none" / "image.npy")
+    assert "nothing at" in refusal(capsys, tmp_path, tmp_path / "none.h5", "-o", tmp_path / "image.npy")
+    assert "does not exist" in refusal(capsys, tmp_path, scan, "-o", tmp_path / "none" / "image.npy")
     for method, sentence in (("magic", "no method 'magic'"), ("spline", "makes images finer")):
         assert call(scan, "-o", tmp_path / "image.npy", "--method", method) == 2
         assert sentence in capsys.readouterr().err
@@ -321,17 +324,17 @@ def test_no_such_file_folder_or_method(scan: Path, tmp_path: Path, capsys: pytes
 
 @pytest.mark.parametrize("name", ["image.jpg", "image", ".npy", "image.npz", "image.dcm"])
 def test_outputs_of_unknown_kind(name: str, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    refused(capsys, tmp_path, "name a .npy, .nii.gz, .h5 or .png file", scan, "-o", tmp_path / name)
+    assert "name a .npy, .nii.gz, .h5 or .png file" in refusal(capsys, tmp_path, scan, "-o", tmp_path / name)
 
 
 def test_what_is_there_stays(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The image, the sidecar beside it, and the source."""
     for name in ("image.npy", "image.json"):
         (tmp_path / name).write_text("mine")
-        refused(capsys, tmp_path, f"{name} exists already", scan, "-o", tmp_path / "image.npy")
+        assert f"{name} exists already" in refusal(capsys, tmp_path, scan, "-o", tmp_path / "image.npy")
         assert (tmp_path / name).read_text() == "mine"
         if name == "image.npy":
             (tmp_path / name).unlink()
     assert zero_filled(scan, "-o", tmp_path / "image.npy", "--force") == 0
     assert json.loads((tmp_path / "image.json").read_text())["method"] == "zero-filled"
-    refused(capsys, tmp_path, "own source", scan, "-o", scan, "--force")
+    assert "own source" in refusal(capsys, tmp_path, scan, "-o", scan, "--force")

@@ -19,6 +19,7 @@ from finemri.rawdata.scan import RawScan
 from finemri.recipes import RECIPES, revive
 from finemri.refusal import Refusal
 from finemri.training.weights import load_weights
+from finemri.volumes.crimes import crimes_of
 from finemri.volumes.description import Description
 from finemri.volumes.files import describe_series, open_volume
 
@@ -86,6 +87,7 @@ def _scan(path: Path, described: Description) -> Findings:
     }
     if described.skipped:
         facts["other files"] = str(described.skipped)
+    facts |= {f"data crime {n}": crime for n, crime in enumerate(crimes_of(volume.voxels), 1)}
     thick = max(volume.spacing) / min(volume.spacing)
     if thick > THICK:
         facts["remark"] = (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from finemri.cohorts.slices import LabelledSlice
     from finemri.rawdata.reconstructor import Reconstructor
+    from finemri.recipes.judges import VolumeSegmenter
     from finemri.shapes import Magnitude
     from finemri.volumes.enhancer import Enhancer
 
@@ -35,6 +36,10 @@ class Method:
     """SHA-256 of the weights' file; none for a baseline."""
     header: Mapping[str, Any]
     """What the weights' file says of itself; empty for a baseline."""
+    parameters: int = 0
+    """How many numbers its network learnt; 0 where it has none."""
+    card: Path | None = None
+    """The model card that lies beside the weights' file, if one does: the same name with .md."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class ReconstructionMethod:
     reconstructor: "Reconstructor"
     digest: str | None
     header: Mapping[str, Any]
+    parameters: int = 0
+    card: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,18 @@ class SegmentationMethod:
     header: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class JudgeMethod:
+    """A segmenter of volumes and where it comes from; other fields as those of SegmentationMethod."""
+
+    name: str
+    segmenter: "VolumeSegmenter"
+    classes: int
+    names: Mapping[int, str]
+    """Label -> what it is called, where the weights tell."""
+    digest: str
+
+
 @runtime_checkable
 class Segmenting(Recipe, Protocol):
     """A recipe whose job is "segment"."""
@@ -68,6 +87,10 @@ class Segmenting(Recipe, Protocol):
     def classes(self) -> int:
         """How many labels it tells apart, background among them."""
 
+    @property
+    def axis(self) -> str:
+        """Which voxel axis its slices lie across; or any."""
+
     def segmenter(self, generator: "nn.Module", device: str = "cpu") -> "Callable[[Magnitude], LabelledSlice]":
         """The trained generator at work."""
 
@@ -75,6 +98,23 @@ class Segmenting(Recipe, Protocol):
 def shipped_weights() -> dict[str, Path]:
     """Name -> file of the weights that come with the package. Their digests stand in weights/index.json."""
     return {name: _weights_folder() / f"{name}.safetensors" for name in _index()}
+
+
+def shipped_calibration(digest: str | None) -> Path | None:
+    """What ships beside weights of this SHA-256 to tell which scans are strange to them, if anything does.
+
+    Raises Refusal where it was altered.
+    """
+    for name, facts in _index().items():
+        if digest is not None and facts["sha256"] == digest and "calibration_sha256" in facts:
+            path = _weights_folder() / f"{name}.calibration.json"
+            if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != facts["calibration_sha256"]:
+                raise Refusal(
+                    f"The shipped calibration of {name} is not the one that was released (another SHA-256); "
+                    "install finemri again."
+                )
+            return path
+    return None
 
 
 def find_method(name: str, scale: int, device: str = "cpu") -> Method:
@@ -90,13 +130,14 @@ def find_method(name: str, scale: int, device: str = "cpu") -> Method:
     trained = _trained(name, "super-resolve", "synthesise")
     if not isinstance(trained.recipe, Enhancing):
         raise Refusal(_other_job(name, trained.recipe.job, "super-resolve"))
-    enhancer = trained.recipe.enhancer(trained.generator(), device=device)
+    network = trained.generator()
+    enhancer = trained.recipe.enhancer(network, device=device)
     if enhancer.scale != (scale,) * 3:
         own = "×".join(str(s) for s in dict.fromkeys(enhancer.scale))
         raise Refusal(
             f"{name} makes images {own} times finer, not {scale}; ask for --scale {own} or choose other weights."
         )
-    return Method(trained.name, enhancer, trained.digest, trained.header)
+    return Method(trained.name, enhancer, trained.digest, trained.header, _learnt(network), trained.card)
 
 
 def find_enhancer(name: str, scale: int, device: str = "cpu") -> "Enhancer":
@@ -117,8 +158,9 @@ def find_reconstructor(name: str, device: str = "cpu") -> ReconstructionMethod:
     trained = _trained(name, "reconstruct")
     if not isinstance(trained.recipe, Reconstructing):
         raise Refusal(_other_job(name, trained.recipe.job, "reconstruct"))
-    reconstructor = trained.recipe.reconstructor(trained.generator(), device=device)
-    return ReconstructionMethod(trained.name, reconstructor, trained.digest, trained.header)
+    network = trained.generator()
+    found = trained.recipe.reconstructor(network, device=device)
+    return ReconstructionMethod(trained.name, found, trained.digest, trained.header, _learnt(network), trained.card)
 
 
 def find_segmenter(name: str, device: str = "cpu") -> SegmentationMethod:
@@ -128,6 +170,24 @@ def find_segmenter(name: str, device: str = "cpu") -> SegmentationMethod:
         raise Refusal(_other_job(name, trained.recipe.job, "segment"))
     segmenter = trained.recipe.segmenter(trained.generator(), device=device)
     return SegmentationMethod(trained.name, segmenter, trained.recipe.classes, trained.digest, trained.header)
+
+
+def find_judge(path: Path, device: str = "cpu") -> JudgeMethod:
+    """Weights of the recipe segmenter, taken slice by slice; or a layer list (x.json) beside weights (x.safetensors),
+    which sees whole heads -> a method that says what is where in a volume. Raises Refusal as ``find_segmenter``."""
+    from finemri.provenance import digest
+    from finemri.recipes.judges import SliceBySlice, WholeHead, is_layered, layered_files, open_layered
+
+    if is_layered(path):
+        network, names = open_layered(path)
+        return JudgeMethod(path.stem, WholeHead(network, device), network.classes, names, digest(layered_files(path)))
+    trained = _trained(str(path), "segment")
+    if not isinstance(trained.recipe, Segmenting):
+        raise Refusal(_other_job(path.name, trained.recipe.job, "segment"))
+    recipe = trained.recipe
+    slices = recipe.segmenter(trained.generator(), device=device)
+    across = 2 if recipe.axis == "any" else int(recipe.axis)
+    return JudgeMethod(trained.name, SliceBySlice(slices, across), recipe.classes, {}, trained.digest)
 
 
 def default_weights(scale: int, style: str) -> str:
@@ -203,6 +263,7 @@ class _Trained:
     tensors: "Mapping[str, Tensor]"
     digest: str
     header: Mapping[str, Any]
+    card: Path | None
 
     def generator(self) -> "nn.Module":
         """The network, with its weights, no longer learning."""
@@ -228,7 +289,12 @@ def _trained(name: str, *jobs: str) -> _Trained:
     recipe = revive(header)
     if recipe.job not in jobs:
         raise Refusal(_other_job(name, recipe.job, jobs[0]))
-    return _Trained(name if name in shipped else str(header["recipe"]), recipe, tensors, digest, header)
+    own, card = name if name in shipped else str(header["recipe"]), path.with_suffix(".md")
+    return _Trained(own, recipe, tensors, digest, header, card if card.is_file() else None)
+
+
+def _learnt(network: "nn.Module") -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 _DOES = {

@@ -47,13 +47,15 @@ def train(
     person and stored in ``into/split-1.json`` …. ``shares``: how often each cohort is drawn, equally unless told.
     ``start``: weights that the generator begins with, of a recipe with the same network; their digest goes into the
     header.
-    Raises Refusal for cohorts, settings or a directory that do not fit; TrainingDiverged where a loss is not finite.
+    Raises Refusal for cohorts, settings or a directory that do not fit, and where somebody who would be held out looks
+    like somebody who would be learnt from; TrainingDiverged where a loss is not finite.
     """
     import torch
     from lightning_fabric import Fabric
 
     from finemri import __version__
     from finemri.cohorts.layouts import find_cohort
+    from finemri.cohorts.seen import FIELD, learnt_from
     from finemri.training.loop import play
 
     if threads is not None:
@@ -80,8 +82,10 @@ def train(
     if (grid := getattr(examples, "grid", None)) is not None:
         header["grid"] = list(grid)
     generator = recipe.generator()
+    before: list[object] = []
     if start is not None:
-        header["start_sha256"] = _begin_with(generator, start)
+        header["start_sha256"], before = _begin_with(generator, start)
+    header[FIELD] = [learnt_from(learning, seed), *before]
     return play(
         recipe.stages(generator, examples),
         fabric=fabric,
@@ -99,10 +103,11 @@ def _name(recipe: Recipe) -> str:
     return next((name for name, known in RECIPES.items() if known == recipe), type(recipe).__name__)
 
 
-def _begin_with(generator: "nn.Module", path: Path) -> str:
-    """Load weights into the generator; their digest."""
+def _begin_with(generator: "nn.Module", path: Path) -> tuple[str, list[object]]:
+    """Load weights into the generator; their digest, and who they were learnt from."""
     import hashlib
 
+    from finemri.cohorts.seen import told_by
     from finemri.training.weights import load_weights
 
     tensors, header = load_weights(path)
@@ -112,11 +117,12 @@ def _begin_with(generator: "nn.Module", path: Path) -> str:
         raise Refusal(
             f"{path} holds weights of another network (recipe {header.get('recipe')}); start from those of this recipe."
         ) from error
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest(), told_by(header)
 
 
 def _split(cohorts: "Sequence[Cohort]", held_out: float, seed: int, into: Path) -> "tuple[list[Cohort], list[Cohort]]":
     """Each cohort without the people held out, and those, nobody maybe; written down once and kept by every resume."""
+    from finemri.cohorts.duplicates import refuse_alike
     from finemri.cohorts.split import Split, split
 
     into.mkdir(parents=True, exist_ok=True)
@@ -128,6 +134,8 @@ def _split(cohorts: "Sequence[Cohort]", held_out: float, seed: int, into: Path) 
         else:
             enough = held_out > 0 and len(cohort) >= FEWEST
             dealt = split(cohort, (1 - held_out, held_out, 0.0), seed) if enough else Split(tuple(cohort.names))
+            kept, others, _ = dealt.of(cohort)
+            refuse_alike(kept.subjects, others.subjects)
             dealt.save(path)
         train, validation, _ = dealt.of(cohort)
         learning.append(train)

@@ -2,13 +2,13 @@
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
 
 from finemri.baselines import BASELINES
 from finemri.evaluate import evaluate
@@ -20,19 +20,11 @@ from finemri.physics.degradation import GaussianBlur
 from finemri.refusal import Refusal
 from finemri.volumes.files import open_volume
 from finemri.volumes.tiles import enhance_voxels
+from tests.heads import textured_head
 
 METHODS = ("nearest", "linear", "spline")
 SHAPE = (30, 33, 28)
-
-
-def head(seed: int) -> np.ndarray:
-    """A textured ellipsoid in air."""
-    rng = np.random.default_rng(seed)
-    at = np.indices(SHAPE).transpose(1, 2, 3, 0)
-    inside = ((((at - np.array(SHAPE) / 2) / (11, 12, 10)) ** 2).sum(-1) <= 1).astype(np.float32)
-    texture = 1 + 3 * ndimage.gaussian_filter(rng.normal(size=SHAPE), 1.5)
-    image: np.ndarray = ndimage.gaussian_filter(inside * texture, 0.7) * 100
-    return image.clip(0).astype(np.float32)
+head = partial(textured_head, SHAPE, (11, 12, 10))
 
 
 def people(folder: Path, count: int = 2) -> Path:
@@ -58,6 +50,7 @@ def test_every_number_once_with_its_contract(tmp_path: Path) -> None:
         assert value[person, "spline", "psnr", "full"] > value[person, "spline", "psnr", "head"], "air flatters"
         assert value[person, "spline", "gradient-energy", "head"] < 1
     assert sorted(f.name for f in (tmp_path / "out").iterdir()) == [
+        "cost.csv",
         "measures.csv",
         "settings.json",
         "table.csv",

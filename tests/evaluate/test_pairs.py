@@ -17,6 +17,7 @@ from finemri.evaluate import People, evaluate, evaluate_pairs, evaluate_reconstr
 from finemri.measures import IN_UNITS, MEASURES, SLICEWISE
 from finemri.measures.fidelity import psnr
 from finemri.measures.mask import head_mask
+from finemri.measures.recompute import recompute
 from finemri.measures.tidy import read_rows
 from finemri.physics.sampling import Sampling
 from finemri.refusal import Refusal
@@ -112,6 +113,16 @@ def test_units_of_the_scanners_do_not_matter(
     error = {r.contract.mask: r.value for r in rows if r.measure == "nmse"}
     assert max(error.values()) < 1e-9
     assert all(normaliser in str(r.contract.units) for r in rows)
+
+
+def test_matched_slices_are_judged_again_as_they_were_matched(tmp_path: Path) -> None:
+    path = evaluate_pairs(pairs(tmp_path / "cohort", sliced=True), ["spline"], into=tmp_path / "out", save_images=True)
+    before = {(r.subject, r.measure): r.value for r in read_rows(path) if r.contract.mask == "full"}
+    again = {(r.subject, r.measure): r for r in read_rows(recompute(tmp_path / "out", ["paper-004", "fastmri"]))}
+    for person in ("p0", "p1"):
+        assert again[person, "paper-004:psnr"].value == pytest.approx(before[person, "psnr"], rel=1e-5)
+        assert again[person, "paper-004:ssim"].value == pytest.approx(before[person, "ssim-slices"], rel=1e-5)
+        assert again[person, "fastmri:nmse"].contract.dimension == "2D, slices across axis 0"
 
 
 @pytest.mark.parametrize("peak", ["slice", "scan"])

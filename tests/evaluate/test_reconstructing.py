@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
 
 from finemri.baselines.reconstruction import ZeroFilled
 from finemri.evaluate import evaluate_reconstruction
@@ -28,19 +28,11 @@ from finemri.refusal import Refusal
 from finemri.shapes import Magnitude, Slice
 from finemri.shelf import SegmentationMethod
 from finemri.volumes.files import open_volume
+from tests.heads import textured_head
 
 SHAPE = (36, 40, 12)
 SAMPLING = Sampling("density-2d", 3)
-
-
-def head(seed: int) -> np.ndarray:
-    """A textured ellipsoid in air."""
-    rng = np.random.default_rng(seed)
-    at = np.indices(SHAPE).transpose(1, 2, 3, 0)
-    inside = ((((at - np.array(SHAPE) / 2) / (13, 14, 9)) ** 2).sum(-1) <= 1).astype(np.float32)
-    texture = 1 + 3 * ndimage.gaussian_filter(rng.normal(size=SHAPE), 1.5)
-    image: np.ndarray = ndimage.gaussian_filter(inside * texture, 0.7) * 100
-    return image.clip(0).astype(np.float32)
+head = partial(textured_head, SHAPE, (13, 14, 9))
 
 
 def people(folder: Path, count: int = 2, *, labels: bool = False) -> Path:

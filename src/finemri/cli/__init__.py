@@ -12,13 +12,16 @@ import tyro
 from tyro.conf import CascadeSubcommandArgs, DisallowNone, FlagCreatePairsOff, arg
 
 from finemri import __version__
+from finemri.cli.calibrating import Calibrate
 from finemri.cli.judging import Evaluate
 from finemri.cli.making import Demo, Enhance, Reconstruct, Sweep, Train
 from finemri.cli.pairing import Pair, Rescan
+from finemri.cli.studying import Study
 from finemri.cli.telling import Fetch, Inspect, Recipes, Report
 from finemri.refusal import Refusal
 
 __all__ = [
+    "Calibrate",
     "Demo",
     "Enhance",
     "Evaluate",
@@ -29,6 +32,7 @@ __all__ = [
     "Reconstruct",
     "Report",
     "Rescan",
+    "Study",
     "Sweep",
     "Train",
     "main",
@@ -40,7 +44,20 @@ class Command:
     """Turn coarse MRI and undersampled k-space into fine MRI, and prove what was done."""
 
     verb: Annotated[
-        Enhance | Reconstruct | Train | Sweep | Evaluate | Report | Inspect | Rescan | Pair | Recipes | Fetch | Demo,
+        Enhance
+        | Reconstruct
+        | Calibrate
+        | Train
+        | Sweep
+        | Evaluate
+        | Report
+        | Study
+        | Inspect
+        | Rescan
+        | Pair
+        | Recipes
+        | Fetch
+        | Demo,
         arg(name=""),
     ]
 

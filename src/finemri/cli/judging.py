@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ from finemri.recipes.scanning import Pattern
 from finemri.refusal import Refusal
 
 RECONSTRUCTING = (
-    "acceleration", "acs", "one_mask", "coils", "phase", "axis", "matrix", "slices", "domain", "peak", "segmenter",
+    "acceleration", "acs", "one_mask", "coils", "phase", "axis", "matrix", "slices", "domain", "peak",
 )  # fmt: skip
 """Settings of Evaluate that only k-space has."""
 
@@ -29,9 +30,12 @@ class Evaluate:
     convention: Names = ()
     """Judge the saved images by other conventions too: finemri, fastmri, skimage, monai, paper-000 to paper-004, or
     all. Keeps images; without --cohort and --methods it judges those that INTO holds already."""
-    degradation: Literal["blur", "kspace"] | None = None
-    """Coarse scans for methods that super-resolve. blur: Gaussian, then decimation. kspace: keep the centre of k-space,
-    as a scanner does."""
+    degradation: Literal["blur", "kspace", "blur-0.7", "blur-1.3"] | None = None
+    """Coarse scans for methods that super-resolve. blur: Gaussian of 1 voxel, then decimation. kspace: keep the centre
+    of k-space, as a scanner does. blur-0.7, blur-1.3: Gaussians of other widths, which no shipped weights learnt on."""
+    cross: bool = False
+    """Instead of one degradation all of them, each in a folder of its own in INTO: cross.csv holds the kernel of the
+    training against the kernel of the exam."""
     scale: Literal[1, 2, 4] | None = None
     """How much coarser. Default: 2; of pairs, which are compared as they are, 1."""
     people: tuple[Path, ...] = ()
@@ -66,7 +70,10 @@ class Evaluate:
     """What PSNR and SSIM of slices, of k-space or of pairs, are relative to: the maximum of each true slice, or of all
     of a scan."""
     segmenter: Path | None = None
-    """Weights that segment slices: adds Dice and SIS, for a cohort with label maps."""
+    """A judge: weights that finemri trained to segment; for volumes also a network's layer list (x.json beside
+    x.safetensors), or a folder of label maps that an outside program made of INTO/images, under the same names. Adds
+    volumes, Dice, surface distances and, for a cohort with label maps, SIS. Keeps images; without --methods it judges
+    those that INTO holds already."""
     noise: float = 0.0
     """σ as a share of the brightest tissue: Rician on the coarse scan, complex on the samples of k-space."""
     seed: int = 0
@@ -74,7 +81,11 @@ class Evaluate:
     device: str = "auto"
     """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
     memory: Bytes = 4 * 2**30
-    """How much memory the whole process may take, where volumes are enhanced."""
+    """How much memory all processes on this machine may take together, where volumes are enhanced."""
+    workers: int | Literal["auto"] = "auto"
+    """Processes that share the scans; 1: this one alone. auto: several, once the first scan shows that it pays."""
+    scheduler: str | None = None
+    """Address of a dask scheduler, such as tcp://10.0.0.1:8786, whose workers share the scans instead."""
     save_images: bool = False
     """Keep every image in INTO/images."""
     force: bool = False
@@ -87,37 +98,63 @@ class Evaluate:
                 "Say what to spoil: --degradation makes scans coarse for methods that super-resolve, --sampling leaves "
                 "out k-space for methods that reconstruct; give one of them."
             )
+        if self.cross and (self.degradation or self.sampling or self.convention or self.segmenter):
+            raise Refusal(
+                "--cross judges methods that super-resolve under every degradation, and takes neither --degradation "
+                "nor --sampling, --convention or --segmenter; leave them out, or --cross."
+            )
         if self.convention:
             from finemri.measures.recompute import conventions_of
 
             conventions_of(self.convention)  # before anything takes hours
-        if not self.convention or self.cohort or self.methods:
+        self._check_segmenter()
+        if self.methods or not self._judges_again:
             self._evaluate()
         else:
-            self._refuse_changed("cohort", [f.name for f in fields(self) if f.name not in ("into", "convention")])
+            judging = {"into", "convention", *(("segmenter", "device", "cohort", "people") if self.segmenter else ())}
+            self._refuse_changed("methods", [f.name for f in fields(self) if f.name not in judging])
+        if self.segmenter and self.sampling is None:
+            self._structures(self.segmenter)
         if self.convention:
             self._recompute()
+
+    @property
+    def _judges_again(self) -> bool:
+        """Whether images that were saved can be judged without methods."""
+        return bool(self.segmenter or (self.convention and not self.cohort))
+
+    @property
+    def _keeps_images(self) -> bool:
+        return bool(self.save_images or self.convention or self.segmenter)
+
+    def _check_segmenter(self) -> None:
+        """Before anything takes hours."""
+        if self.segmenter and self.sampling is None and not self.segmenter.is_dir():
+            from finemri.shelf import find_judge
+
+            find_judge(self.segmenter)
 
     def _evaluate(self) -> None:
         if not (self.cohort and self.methods):
             raise Refusal("Evaluating takes --cohort, the scans, and --methods, what brings them back; give both.")
         if not self.people:
             self._refuse_changed("people", ("part",))
-        if self.degradation is not None:
+        if self.cross or self.degradation is not None:
             self._enhancing(self.degradation)
         elif self.sampling is not None:
             self._reconstructing(self.sampling)
         else:
             self._pairs()
 
-    def _enhancing(self, degradation: Literal["blur", "kspace"]) -> None:
-        from finemri.evaluate import People, evaluate
+    def _enhancing(self, degradation: Literal["blur", "kspace", "blur-0.7", "blur-1.3"] | None) -> None:
+        """Under one degradation, or crossed under all."""
+        from finemri.evaluate import Crew, People, evaluate, evaluate_crossed
 
         self._refuse_changed("sampling", RECONSTRUCTING)
-        evaluate(
+        judge = evaluate_crossed if degradation is None else partial(evaluate, degradation=degradation)
+        judge(
             self.cohort,
             self.methods,
-            degradation=degradation,
             scale=self.scale or 2,
             noise=self.noise,
             into=self.into,
@@ -125,12 +162,13 @@ class Evaluate:
             memory=self.memory,
             force=self.force,
             seed=self.seed,
-            save_images=self.save_images or bool(self.convention),
+            save_images=self._keeps_images,
             people=People(self.people, self.part),
+            crew=Crew(self.workers, self.scheduler),
         )
 
     def _reconstructing(self, sampling: Pattern) -> None:
-        from finemri.evaluate import People, evaluate_reconstruction
+        from finemri.evaluate import Crew, People, evaluate_reconstruction
         from finemri.physics.sampling import Sampling
 
         self._refuse_changed("degradation", ("scale",))
@@ -154,6 +192,7 @@ class Evaluate:
             seed=self.seed,
             save_images=self.save_images or bool(self.convention),
             people=People(self.people, self.part),
+            crew=Crew(self.workers, self.scheduler),
         )
 
     def _pairs(self) -> None:
@@ -166,7 +205,7 @@ class Evaluate:
             raise Refusal(f"Pairs are compared as they are, at scale 1, not {self.scale}; leave --scale out.")
         self._refuse_changed("degradation or --sampling", ("noise", "seed"))
         self._refuse_changed("sampling", [name for name in RECONSTRUCTING if name != "peak"])
-        from finemri.evaluate import People, evaluate_pairs
+        from finemri.evaluate import Crew, People, evaluate_pairs
 
         evaluate_pairs(
             self.cohort,
@@ -174,11 +213,18 @@ class Evaluate:
             into=self.into,
             peak=self.peak,
             people=People(self.people, self.part),
+            crew=Crew(self.workers, self.scheduler),
             device=self.device,
             memory=self.memory,
             force=self.force,
-            save_images=self.save_images or bool(self.convention),
+            save_images=self._keeps_images,
         )
+
+    def _structures(self, segmenter: Path) -> None:
+        from finemri.evaluate import People, evaluate_structures
+
+        people = People(self.people, self.part)
+        evaluate_structures(self.into, segmenter, cohort=self.cohort, people=people, device=self.device)
 
     def _recompute(self) -> None:
         from rich.console import Console

@@ -27,7 +27,7 @@ class Enhance:
     method: str | None = None
     """Any name that `finemri recipes` lists, such as spline, instead of weights."""
     memory: Bytes = 4 * 2**30
-    """How much memory the whole process may take."""
+    """How much memory all processes on this machine may take together."""
     device: str = "auto"
     """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
     series: str | None = None
@@ -40,12 +40,19 @@ class Enhance:
     """With --maps: how the scan became coarse. Default: as the weights learnt; each by itself where that is both."""
     rivals: tuple[str, ...] = ()
     """With --maps: weights from other seeds; the disagreement is over these instead of over flips."""
+    calibration: Path | None = None
+    """What `finemri calibrate` wrote: which scans are strange to these weights. Default: what ships beside them."""
+    workers: int | Literal["auto"] = "auto"
+    """Of a folder of many: processes that share the scans; 1: this one alone. auto: several, once the first scan shows
+    that it pays."""
+    scheduler: str | None = None
+    """Of a folder of many: address of a dask scheduler, such as tcp://10.0.0.1:8786, whose workers share the scans."""
     force: bool = False
-    """Replace an output that exists."""
+    """Replace an output that exists. Without it a folder of many goes on with the scans that have no result yet."""
 
     def run(self) -> None:
         """Call the verb."""
-        from finemri.enhance import enhance
+        from finemri.enhance import Crew, enhance
 
         enhance(
             self.source,
@@ -61,6 +68,8 @@ class Enhance:
             maps=self.maps,
             degradation=self.degradation,
             rivals=self.rivals,
+            calibration=self.calibration,
+            crew=Crew(self.workers, self.scheduler),
             force=self.force,
         )
 
@@ -149,6 +158,10 @@ class Reconstruct:
     """Compress to so many coils beforehand."""
     device: str = "auto"
     """cpu, cuda, cuda:1, or auto: a GPU where there is one."""
+    maps: bool = False
+    """Write NIfTI maps beside the result: where it contradicts the samples, what none saw, where flips disagree."""
+    rivals: tuple[str, ...] = ()
+    """With --maps: other methods or weights; the disagreement is over these instead of over flips."""
     force: bool = False
     """Replace what is there."""
 

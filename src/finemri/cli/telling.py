@@ -25,10 +25,14 @@ class Report:
     """Of the tests, adjusted for several methods."""
     weights: tuple[Path, ...] = ()
     """Files of methods that were judged: their headers tell which differ in their seed alone."""
+    claims: Path | None = None
+    """TOML file of what a paper says of these methods: a verdict and a figure for each claim, on top of the page."""
     names: bool = False
     """Call people by their names in the CSV, instead of by numbers."""
+    figures: bool = False
+    """Also every figure as SVG and PNG, and every table as CSV and LaTeX, in a folder beside the page."""
     force: bool = False
-    """Replace a file that is no page of finemri."""
+    """Replace a file that is no page of finemri, or a folder of figures that is none of its."""
 
     def run(self) -> None:
         """Call the verb."""
@@ -40,7 +44,9 @@ class Report:
             baseline=self.baseline,
             level=self.level,
             weights=self.weights,
+            claims=self.claims,
             names=self.names,
+            figures=self.figures,
             force=self.force,
         )
         print(f"{page}: open it in any browser; it needs nothing else.")

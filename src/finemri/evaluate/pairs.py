@@ -11,14 +11,19 @@ import numpy as np
 
 from finemri.cohorts.cohort import Pair
 from finemri.cohorts.pairing import read_pair
-from finemri.evaluate.enhancing import Judge, judge_all, judge_volume, methods_of, tell
+from finemri.evaluate.coarse import judge_volume
+from finemri.evaluate.enhancing import Enhancing, methods_of
+from finemri.evaluate.guards import kernels_of, refuse_seen, say
 from finemri.evaluate.scans import EVERYBODY, People, pairs_of
 from finemri.measures import IN_UNITS, MEASURES, SLICEWISE, contract_in_units, contract_of_slices
 from finemri.measures.contract import Contract, Region
 from finemri.measures.ledger import Ledger
 from finemri.measures.mask import head_mask
+from finemri.measures.saved import write_matches
 from finemri.refusal import Refusal
 from finemri.shapes import FineVoxels, Mask
+from finemri.spread import ALONE, Crew
+from finemri.volumes.crimes import crimes_of
 from finemri.volumes.enhancer import Enhancer
 from finemri.volumes.files import save_volume
 from finemri.volumes.intensity import NORMALISERS
@@ -44,6 +49,7 @@ def evaluate_pairs(
     memory: int | None = None,
     force: bool = False,
     save_images: bool = False,
+    crew: Crew = ALONE,
 ) -> Path:
     """Pairs × methods -> ``into/measures.csv``, one number a row; then the tables, made from it alone.
 
@@ -55,24 +61,35 @@ def evaluate_pairs(
     slice, or for ``peak`` "scan" of all that are judged; a person's number is the mean over them. MSE and PSNR with a
     peak of 255 on this unit scale stand beside. ``people``: who is judged. Otherwise as ``evaluate``.
     """
-    shelf = methods_of(methods, 1, device)
+    shelf, plain = methods_of(methods, 1, device)
     pairs = pairs_of(cohort, people)
     sliced = any(pair.matches is not None for pair in pairs.values())
     if peak != "slice" and not sliced:
         raise Refusal("--peak is of slices, and these pairs are volumes, judged as a whole; leave it out.")
+    seen = refuse_seen(shelf, pairs, people)
     into.mkdir(parents=True, exist_ok=True)
     about = {"degradation": NAME, "scale": 1, "people": people.name, "peak": peak if sliced else None}
     ledger = Ledger(into, about, force=force)
+    say(ledger, seen=seen, kernels=kernels_of(shelf, None))
+    images = into.absolute() / "images" if save_images else None
+    return Enhancing(Facing(peak), plain, device, memory, images, force=force).judge_all(pairs, shelf, ledger, crew)
 
-    def case(subject: str) -> tuple[str, Callable[[], Judge]]:
-        pair = pairs[subject]
-        coarse, fine = read_pair(pair)
-        return _digest(pair, coarse, fine), lambda: Trial(subject, coarse, fine, pair.matches, peak)
 
-    images = into / "images" if save_images else None
-    judge_all(pairs, case, shelf, ledger, (NAME, 1), memory=memory, images=images, force=force)
-    tell(ledger.path)
-    return ledger.path
+@dataclass(frozen=True)
+class Facing:
+    """The coarse scan as it is, facing the fine one."""
+
+    peak: Peak
+    name: str = NAME
+    scale: int = 1
+
+    def open(self, subject: str, scan: Pair) -> tuple[str, Callable[[], "Trial"]]:
+        """Both scans; nothing is spoilt."""
+        coarse, fine = read_pair(scan)
+        for volume, what in ((coarse, "coarse"), (fine, "fine")):
+            if np.ptp(volume.voxels) == 0:
+                raise Refusal(f"The {what} scan of {subject} is constant: it shows nothing. Leave this person out.")
+        return _digest(scan, coarse, fine), lambda: Trial(subject, coarse, fine, scan.matches, self.peak)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +113,19 @@ class Trial:
         found: Mask = head_mask(self.fine.voxels)
         return found
 
+    @cached_property
+    def crimes(self) -> tuple[str, ...]:
+        """Data crimes of either scan."""
+        found = {"the fine scan": self.fine, "the coarse scan": self.coarse}
+        return tuple(f"{which}: {crime}" for which, scan in found.items() for crime in crimes_of(scan.voxels))
+
     def judge(self, image: FineVoxels, by: Enhancer) -> Numbers:
         """Measure, value, contract: inside the head and over the full field."""
+        data = "; ".join(self.crimes) or None
+        for name, value, contract in self._judge(image, by):
+            yield name, value, replace(contract, data=data)
+
+    def _judge(self, image: FineVoxels, by: Enhancer) -> Numbers:
         made, units = self._in_units(image, by.normaliser), _units(by.normaliser)
         if self.matches is None:
             for name, value, contract in judge_volume(made, self.truth, self.head, "none"):
@@ -112,7 +140,7 @@ class Trial:
         yield from _in_units(*slices, "matched slices", units)
 
     def save(self, folder: Path, label: str, image: FineVoxels, *, force: bool) -> None:
-        """The image in the units of the fine scan, and once both scans."""
+        """The image in the units of the fine scan, and once both scans; which slices were judged of which."""
         folder.mkdir(exist_ok=True)
         by_fine = NORMALISERS["percentile"](self.fine.voxels)
         made = by_fine.undo(NORMALISERS["percentile"](self.coarse.voxels).apply(image))
@@ -120,6 +148,9 @@ class Trial:
             path = folder / f"{self.subject}_{name}.nii.gz"
             if force or name == label or not path.exists():
                 save_volume(volume, path, force=True)
+        if self.matches is not None:
+            ours, theirs = self._chosen()
+            write_matches(folder, self.subject, list(zip(ours, theirs, strict=True)))
 
     def _in_units(self, image: FineVoxels, normaliser: str) -> FineVoxels:
         """x′ = p(f(c⁻¹(x))): out of the coarse scan's units by the method's own normaliser, into those of the truth."""
@@ -149,7 +180,7 @@ class Trial:
                     image, true = made[None, :, :, n], truth[None, :, :, n]
                     inside = None if mask is None else mask[None, :, :, n]
                     L = float(true.max()) if brightest is None else brightest
-                    total += MEASURES[name](image, true, inside, peak=L, axis=0)
+                    total += MEASURES[name].or_nan(image, true, inside, peak=L, axis=0)
                 contract = contract_of_slices(
                     name, mask=region, peak=brightest, count=count, across="matched slices", crop="none", data=None
                 )
@@ -161,7 +192,7 @@ def _in_units(made: FineVoxels, truth: FineVoxels, head: Mask, across: str, unit
     masks: dict[Region, Mask | None] = {"head": head, "full": None}
     for name, measure in IN_UNITS.items():
         for region, mask in masks.items():
-            value = measure(made, truth, mask, peak=1.0, axis=2)
+            value = measure.or_nan(made, truth, mask, peak=1.0, axis=2)
             count = truth.shape[2]
             yield (
                 name,

@@ -1,23 +1,25 @@
 """Leave out samples of k-space, let every reconstructing method bring the image back, and measure what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
-from rich.console import Console
-
 from finemri.cohorts.cohort import Subject
-from finemri.evaluate.scans import EVERYBODY, People, label_of, progress_bar, scans_of
+from finemri.evaluate.enhancing import tell
+from finemri.evaluate.guards import Headed, kernels_of, refuse_seen, say
+from finemri.evaluate.running import Found, Named, Unit, device_of, found_again, refuse, run, shelved
+from finemri.evaluate.scans import EVERYBODY, People, scans_of
 from finemri.evaluate.slices import Axis, Scanner, Size, is_raw, open_slices
+from finemri.evaluate.stopwatch import Stopwatch
 from finemri.evaluate.trial import TRUTH, Study, Trial
 from finemri.measures.ledger import Ledger
-from finemri.measures.table import NOTE, write_gains, write_tables
 from finemri.physics.sampling import Sampling
-from finemri.provenance import digest
+from finemri.provenance import digest as files_digest
 from finemri.rawdata.files import Domain
 from finemri.refusal import Refusal
-from finemri.shelf import find_reconstructor, find_segmenter
+from finemri.shelf import ReconstructionMethod, find_reconstructor, find_segmenter
+from finemri.spread import ALONE, Bench, Crew
 
 BASELINE = "zero-filled"
 PRINTED = ("psnr", "ssim-slices", "snr", "hfen")
@@ -44,6 +46,7 @@ def evaluate_reconstruction(
     seed: int = 0,
     save_images: bool = False,
     people: People = EVERYBODY,
+    crew: Crew = ALONE,
 ) -> Path:
     """Cohort × methods -> ``into/measures.csv``, one number a row; then table.csv and table.md, made from it alone.
 
@@ -56,17 +59,15 @@ def evaluate_reconstruction(
     Magnitudes are judged slice by slice, L the maximum of the true slice, or for ``peak`` "scan" of all those judged; a
     scan's number is the mean over them. ``segmenter``: weights whose job is to segment; adds Dice and SIS of every
     label. ``save_images`` keeps what was made in into/images, complex (slice, i, j). ``people``: who is judged.
+    ``crew``: who does the work.
 
     Run again, it goes on where it stopped; methods and people may be added. Returns the path of the CSV. Raises Refusal
-    where the folder holds results of other settings, unless ``force`` starts afresh.
+    where the folder holds results of other settings, unless ``force`` starts afresh; and at the end, where some scans
+    could not be judged.
     """
-    device = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    shelf, plain = shelved(methods, _finder(device), BASELINE)
     scanner = Scanner(axis, matrix, coils, noise, phase, domain, seed)
-    found = [(name, find_reconstructor(name, device)) for name in methods]
-    shelf = {label_of(name, method.name, method.digest): method for name, method in found}
-    if not shelf:
-        raise Refusal(f"There is no method to evaluate; name at least one, for example {BASELINE}.")
-    judge = find_segmenter(str(segmenter), device) if segmenter else None
+    judge = find_segmenter(str(segmenter), device_of(device)) if segmenter else None
     study = Study(sampling, scanner, slices, one_mask, peak, judge)
     scans = scans_of(cohort, people)
     blind = [name for name, scan in scans.items() if judge and (is_raw(scan.images[0]) or not scan.labels)]
@@ -74,43 +75,82 @@ def evaluate_reconstruction(
         raise Refusal(
             f"There is no label map of {blind[0]}, so no segmenter can be judged on it; leave --segmenter out."
         )
+    everyone: dict[str, Headed] = {**shelf, **({"segmenter": judge} if judge else {})}
+    seen = refuse_seen(everyone, scans, people)
     into.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(into, {**study.settings, "people": people.name}, force=force)
-    for label, method in shelf.items():
-        ledger.agree("methods", label, method.digest or "")
-        ledger.describe(label, method.header)
-    with progress_bar() as progress:
-        task = progress.add_task("", total=len(scans) * len(shelf))
-        for name, scan in scans.items():
-            ledger.agree("subjects", name, digest(_files(scan, labels=judge is not None)))
-            missing = {label: method for label, method in shelf.items() if (name, label) not in ledger}
-            progress.advance(task, len(shelf) - len(missing))
-            if not missing:
-                continue
-            progress.update(task, description=name)
-            trial = Trial(study, name, open_slices(scan, scanner, labels=judge is not None))
+    say(ledger, seen=seen, kernels=kernels_of(shelf, sampling.pattern))
+    images = into.absolute() / "images" if save_images else None
+    plainly = Named(str(segmenter.absolute()), judge.digest) if segmenter and judge else None
+    work = Reconstruction(replace(study, segmenter=None), plain, device, images, plainly)
+    failed = run(work, work.bench(study, shelf), scans, shelf, ledger, crew.on(device_of(device)))
+    if ledger.rows:
+        tell(ledger.path, BASELINE, PRINTED)
+    refuse(failed, len(scans))
+    return ledger.path
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Let methods bring slices back, and judge them. Plain data, the same for every process."""
+
+    study: Study
+    """Without its segmenter."""
+    methods: Mapping[str, Named]
+    device: str
+    images: Path | None
+    """Where images are kept, if they are."""
+    segmenter: Named | None = None
+
+    def ready(self) -> Bench[Unit[Subject], Found]:
+        """With the weights loaded. Raises Refusal where they are others."""
+        shelf, study = found_again(self.methods, _finder(self.device)), self.study
+        if self.segmenter is not None:
+            judge = find_segmenter(self.segmenter.name, device_of(self.device))
+            if judge.digest != self.segmenter.digest:
+                raise Refusal("The segmenter's weights are others at a worker; give all the same files.")
+            study = replace(study, segmenter=judge)
+        return self.bench(study, shelf)
+
+    def within(self, workers: int) -> "Reconstruction":  # noqa: ARG002
+        """Slices are small: there is no budget to share."""
+        return self
+
+    def bench(self, study: Study, shelf: Mapping[str, ReconstructionMethod]) -> Bench[Unit[Subject], Found]:
+        """One subject: slice by slice, every method whose rows are missing."""
+        labels = study.segmenter is not None
+
+        def judge(unit: Unit[Subject]) -> Iterator[Found]:
+            digest = unit.agree(files_digest(_files(unit.scan, labels=labels)))
+            yield Found(digest)
+            if not unit.missing:
+                return
+            trial = Trial(study, unit.subject, open_slices(unit.scan, study.scanner, labels=labels))
+            watches = {label: Stopwatch() for label in unit.missing}
             for n in trial.numbers:
                 view = trial.view(n)
-                for label, method in missing.items():
-                    progress.update(task, description=f"{name} {label}")
-                    image = method.reconstructor(view.offered(method.reconstructor))
+                for label, watch in watches.items():
+                    reconstructor = shelf[label].reconstructor
+                    offered = view.offered(reconstructor)
+                    with watch.running():
+                        image = reconstructor(offered)
                     trial.judge(label, image, view)
-                    if save_images:
+                    if self.images is not None:
                         trial.keep(label, image)
-                    progress.advance(task, 1 / len(trial.numbers))
-            trial.save(into / "images")
-            for label in (TRUTH, *missing):
-                if (name, label) not in ledger:
-                    ledger.add(list(trial.rows(label)))
-            for remark in trial.remarks():
-                progress.console.print(f"[yellow]{remark}[/yellow]")
-    console = Console()
-    for table in write_tables(ledger.path, BASELINE, PRINTED):
-        console.print(table)
-    for line in write_gains(ledger.path, BASELINE):
-        console.print(line, markup=False, soft_wrap=True)
-    console.print(f"{NOTE} Every measure, and the full field: {into / 'table.md'}")
-    return ledger.path
+            if self.images is not None:
+                trial.save(self.images)
+            about = {"crimes": list(trial.slices.crimes)}
+            yield Found(digest, TRUTH, tuple(trial.rows(TRUTH)), None, tuple(trial.remarks()), about)
+            for label, watch in watches.items():
+                cost = watch.cost(unit.subject, label, shelf[label].reconstructor)
+                yield Found(digest, label, tuple(trial.rows(label)), cost)
+
+        return judge
+
+
+def _finder(device: str) -> Callable[[str], ReconstructionMethod]:
+    here = device_of(device)
+    return lambda name: find_reconstructor(name, here)
 
 
 def _files(scan: Subject, *, labels: bool) -> list[Path]:

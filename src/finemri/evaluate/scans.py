@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from finemri.cohorts.cohort import Cohort, Pair, Subject
+from finemri.cohorts.duplicates import refuse_alike
 from finemri.cohorts.layouts import PICTURES, find_cohort
 from finemri.cohorts.split import Split
 from finemri.provenance import digest
@@ -33,19 +34,24 @@ class People:
         """What the results of one choice have in common."""
         return f"{self.part} of {digest(self.splits)[:16]}" if self.splits else None
 
+    @property
+    def asks_for_learnt(self) -> bool:
+        """Whether those are judged whom a training learnt from, on purpose."""
+        return bool(self.splits) and self.part == "train"
+
     def of(self, cohort: Path | Sequence[Path]) -> Cohort:
         """The people of all folders who are judged.
 
         Raises Refusal where splits and cohorts do not belong together, nobody is in the part, or a scan is also one
-        that was learnt from.
+        that was learnt from, or nearly identical to one.
         """
         folders = [cohort] if isinstance(cohort, Path) else list(cohort)
-        found = [find_cohort(folder) for folder in folders]
+        found = [find_cohort(folder.absolute()) for folder in folders]  # workers may stand elsewhere
         if not self.splits:
             return Cohort(tuple(subject for each in found for subject in each.subjects))
         if len(self.splits) != len(found):
             raise Refusal(f"{len(found)} cohorts have as many splits, in the same order, not {len(self.splits)}.")
-        learnt: set[Path] = set()
+        learnt: list[Subject] = []
         judged: list[Subject] = []
         for each, path in zip(found, self.splits, strict=True):
             if not path.is_file():
@@ -58,14 +64,19 @@ class People:
                     f"The cohort of {path.name} has {len(unknown)} people more than were split, and its people are "
                     "counted, so that a name may be another person's now; give the cohort as it was."
                 )
-            learnt |= {file.resolve() for subject in parts["train"].subjects for file in subject.files}
+            learnt += parts["train"].subjects
             judged += parts[self.part].subjects
         if not judged:
             raise Refusal(
                 f"The split keeps nobody for {self.part}: a training holds people out in cohorts of at least ten alone."
             )
-        if self.part != "train" and any(file.resolve() in learnt for subject in judged for file in subject.files):
-            raise Refusal("Somebody who is held out of one cohort was learnt from in another; leave one of them out.")
+        if self.part != "train":
+            files = {file.resolve() for subject in learnt for file in subject.files}
+            if any(file.resolve() in files for subject in judged for file in subject.files):
+                raise Refusal(
+                    "Somebody who is held out of one cohort was learnt from in another; leave one of them out."
+                )
+            refuse_alike(learnt, judged)
         return Cohort(tuple(judged))
 
 

@@ -24,6 +24,8 @@ from finemri.physics.phase import smooth_phase
 from finemri.rawdata.files import LOOKS_LIKE_IMAGE, Domain, open_raw
 from finemri.refusal import Refusal
 from finemri.shapes import Magnitude
+from finemri.volumes.crimes import CRIME, crimes_of
+from finemri.volumes.files import open_volume
 
 Size = tuple[int, int]
 Axis = Literal[0, 1, 2]
@@ -67,6 +69,8 @@ class Slices(Protocol):
 
     about: str
     """Where k-space came from, as the contract has it."""
+    crimes: tuple[str, ...]
+    """Data crimes that the file gives away; they stand in ``about`` as well."""
     crop: str
     """The part of the field of view that counts, as the contract has it."""
     across: str
@@ -116,7 +120,8 @@ class Simulated:
         image = "8-bit pictures of magnitude and phase" if pictures else "a magnitude image"
         phase = " given a smooth random phase" if scanner.phase and not pictures else ""
         coils = f"; {scanner.coils} simulated coils" if scanner.coils > 1 else ""
-        self.about = f"k-space simulated from {image}{phase} (data crime){coils}"
+        self.crimes = () if pictures else crimes_of(open_volume(scan.images[0]).voxels)
+        self.about = "; ".join([f"k-space simulated from {image}{phase} (data crime){coils}", *self.crimes])
         resized = "resized" if pictures else "cropped or padded about the centre"
         self.crop = "none" if matrix is None else f"{resized} to {_by(matrix)} before k-space is made"
         self.across = "slice by slice" if pictures else f"slice by slice across axis {scanner.axis}"
@@ -168,6 +173,7 @@ class Measured:
         self.crop = "none" if whole else f"the middle {_by(self.matrix)} of {_by(self.raw.shape)} pixels"
         self.across = "slice by slice, as measured"
         coils = "1 coil" if self.raw.coils == 1 else f"{self.raw.coils} coils, truth: root of the sum of squares"
+        self.crimes = tuple(flag for flag in self.raw.flags if CRIME in flag)
         self.about = "; ".join([f"k-space as measured, {coils}", *self.raw.flags])
         found = [self.shown(self._image(n)) for n in range(len(self.raw))]
         self.brightest = max(float(np.percentile(image, 99.9)) for image in found)

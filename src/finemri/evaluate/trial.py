@@ -12,7 +12,7 @@ import numpy as np
 from finemri.cohorts.slices import LabelledSlice
 from finemri.evaluate.slices import Scanner, Slices, chance
 from finemri.landing import landing_file
-from finemri.measures import MEASURES, SLICEWISE, contract_of_labels, contract_of_slices
+from finemri.measures import BROKEN, MEASURES, SLICEWISE, contract_of_broken, contract_of_labels, contract_of_slices
 from finemri.measures.contract import Contract, Region
 from finemri.measures.mask import head_mask
 from finemri.measures.segmentation import Labels, interpretability, mean_dice
@@ -126,6 +126,8 @@ class Trial:
     """Method -> measure and region -> one number a slice."""
     found: dict[str, list[Labels]] = field(default_factory=dict)
     """Method -> what the segmenter finds, slice by slice."""
+    broken: dict[str, list[float]] = field(default_factory=dict)
+    """Method -> the share of each slice that is no number."""
     images: dict[str, list[Slice]] = field(default_factory=dict)
     """Method -> what it made, where that is kept."""
 
@@ -146,12 +148,13 @@ class Trial:
     def judge(self, label: str, image: Slice, view: View) -> None:
         """Measure what a method made of the slice."""
         magnitude = self.slices.shown(np.abs(image).astype(np.float32))
+        self.broken.setdefault(label, []).append(float(1 - np.isfinite(magnitude).mean()))
         peak = float(view.truth.max()) if self.study.peak == "slice" else self.brightest
         masks: dict[Region, Sampled | None] = {"head": view.head[None], "full": None}
         values = self.values.setdefault(label, {})
         for name in SLICEWISE:
             for region, mask in masks.items():
-                value = MEASURES[name](magnitude[None], view.truth[None], mask, peak=peak, axis=0)
+                value = MEASURES[name].or_nan(magnitude[None], view.truth[None], mask, peak=peak, axis=0)
                 values.setdefault((name, region), []).append(value)
         self._segment(label, magnitude, view)
 
@@ -161,6 +164,8 @@ class Trial:
         for (name, region), values in self.values.get(label, {}).items():
             contract = contract_of_slices(name, mask=region, peak=peak, count=count, **about)
             yield self._row(label, name, math.fsum(values) / count, contract)
+        if any(shares := self.broken.get(label, [])):
+            yield self._row(label, BROKEN, math.fsum(shares) / count, contract_of_broken(self.slices.crop))
         for which, (count, ceiling) in self._ceilings().items():
             kinds = {"dice": mean_dice(self.found[label], self.labels, which)}
             if label != TRUTH and ceiling > 0:
@@ -170,8 +175,12 @@ class Trial:
                 yield self._row(label, contract.measure, value, contract)
 
     def remarks(self) -> list[str]:
-        """Where there is no SIS, and why."""
+        """Where there is no SIS, and why; and who made images that are no numbers."""
+        failed = [label for label, shares in self.broken.items() if any(shares)]
         return [
+            f"{label} made pixels of {self.name} that are no numbers: it failed here, and its means are NaN."
+            for label in failed
+        ] + [
             f"The segmenter finds label {which} nowhere in the true slices of {self.name}: no SIS of it."
             for which, (_, ceiling) in self._ceilings().items()
             if ceiling == 0

@@ -1,9 +1,12 @@
 """How an image is judged, and the shelf of measures: each by name, with what its number means."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
+
+import numpy as np
 
 from finemri.measures.artefacts import checkerboard_ratio
 from finemri.measures.contract import Contract, Region
@@ -11,6 +14,9 @@ from finemri.measures.fidelity import Inside, Scan, gradient_energy, hfen, mse, 
 from finemri.measures.multiscale import ms_ssim
 from finemri.measures.sharpness import edge_sharpness, rise_ratio
 from finemri.measures.spectrum import mean_shell_correlation, shell_resolution, spectral_distance
+
+BROKEN = "nan-share"
+"""The measure that stands beside NaN alone: of an image that is whole there is no such row."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,11 @@ class Measure:
         offered: dict[str, Any] = {"peak": peak, "axis": axis}
         return self.function(image, reference, mask, **{key: offered[key] for key in sorted(self.needs)})
 
+    def or_nan(self, image: Scan, reference: Scan, mask: Inside | None, *, peak: float, axis: int) -> float:
+        """As when called; NaN of an image with voxels that are no numbers: it failed, and is never dropped."""
+        whole = all(np.isfinite(plane).all() for plane in image)
+        return self(image, reference, mask, peak=peak, axis=axis) if whole else math.nan
+
 
 def contract_of(name: str, *, mask: Region, peak: float, crop: str) -> Contract:
     """The contract of a measure of the shelf whose peak is the reference's range and whose slices are axial."""
@@ -50,6 +61,20 @@ def contract_of(name: str, *, mask: Region, peak: float, crop: str) -> Contract:
         dimension="axial slices" if "axis" in measure.needs else "3D",
         window=measure.window,
         aggregation=measure.aggregation,
+        crop=crop,
+    )
+
+
+def contract_of_broken(crop: str) -> Contract:
+    """The contract of ``BROKEN``: how much of an image is no number."""
+    return Contract(
+        measure=BROKEN,
+        mask="full",
+        range=None,
+        range_from=None,
+        dimension="3D",
+        window=None,
+        aggregation="per scan: voxels that are NaN or Inf over all",
         crop=crop,
     )
 
@@ -112,14 +137,20 @@ def contract_of_labels(kind: str, label: int, *, count: int, by: str, across: st
 
 
 def title_of(name: str) -> str:
-    """For the head of a table: of a measure of the shelf, or of one that belongs to a label ("sis-2")."""
+    """For the head of a table: of a measure of the shelf, or of one that belongs to a label ("sis-2") or structure."""
+    if name == BROKEN:
+        return "share of voxels that are no number"
     convention, colon, own = name.partition(":")
     if colon:
         return f"{title_of(own)}, as {convention} has it"
     if name in (shelf := MEASURES | IN_UNITS | MORE):
         return shelf[name].title
     kind, _, label = name.partition("-")
-    return f"{OF_LABELS[kind]} of label {label}" if kind in OF_LABELS else name
+    if kind not in OF_LABELS or not label:
+        return name
+    if label == "mean":
+        return f"{OF_LABELS[kind]}, mean over structures"
+    return f"{OF_LABELS[kind]} of {'label ' if label.isdecimal() else ''}{label}"
 
 
 _MAP = "per volume: mean of the map, without the border of half a window"
@@ -158,5 +189,11 @@ MORE: dict[str, Measure] = {
 }
 """Those that take a transform or a pyramid of the whole image, too slow and too large for every trial, and know no
 mask: the convention "finemri" has them, from saved images."""
-OF_LABELS = {"dice": "Dice", "sis": "SIS"}
-"""Those of finemri.measures.segmentation, one number a label: dice-1, sis-1."""
+OF_LABELS = {
+    "dice": "Dice",
+    "sis": "SIS",
+    "volume": "volume / mL",
+    "surface": "mean surface distance / mm",
+    "hausdorff95": "95 % Hausdorff distance / mm",
+}
+"""Those of finemri.measures.segmentation and structures, one number a label: dice-1, sis-Hippocampus, dice-mean."""

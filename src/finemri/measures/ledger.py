@@ -5,28 +5,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from finemri.measures.costs import Cost, read_costs, write_costs
 from finemri.measures.tidy import Row, read_rows, write_rows, write_text
 from finemri.refusal import Refusal
 
 
 class Ledger:
-    """``folder/measures.csv`` beside ``folder/settings.json``, which holds the digests of scans and weights too.
+    """``folder/measures.csv`` beside ``cost.csv`` and ``settings.json``, which holds digests of scans and weights too.
 
     Raises Refusal where the folder's rows were made with other ``settings``, unless ``force`` starts afresh.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], *, force: bool = False) -> None:
-        self.path, self.about = folder / "measures.csv", folder / "settings.json"
+        self.path, self.about, self.bill = (folder / n for n in ("measures.csv", "settings.json", "cost.csv"))
         self.rows: list[Row] = []
+        self.costs: dict[tuple[str, str], Cost] = {}
         self.settings: dict[str, Any] = {**settings, "methods": {}, "subjects": {}}
         if self.path.exists() and not force:
             self.rows, self.settings = read_rows(self.path), self._read()
+            self.costs = {(cost.subject, cost.method): cost for cost in read_costs(self.bill)}
         others = any(self.settings.get(key) != value for key, value in settings.items())
         if others and self.rows:
             raise Refusal(f"{folder} holds results of other settings; choose another folder, or replace them by force.")
         if others or force or not self.path.exists():
-            self.settings = {**settings, "methods": {}, "subjects": {}}
+            self.settings, self.costs = {**settings, "methods": {}, "subjects": {}}, {}
             write_text(self.about, self._text())  # first, so that no row ever stands without its settings
+            self.bill.unlink(missing_ok=True)
             write_rows(self.path, [])
         self.done = {(row.subject, row.method) for row in self.rows}
 
@@ -42,17 +46,38 @@ class Ledger:
             )
         write_text(self.about, self._text())
 
-    def describe(self, method: str, header: Mapping[str, Any]) -> None:
-        """Remember what a method's weights say of themselves: by that a report tells seeds from systems."""
-        if header:
-            self.settings.setdefault("headers", {})[method] = dict(header)
+    def describe(self, method: str, header: Mapping[str, Any], parameters: int = 0) -> None:
+        """Remember what a method's weights say of themselves, by which a report tells seeds from systems, and how many
+        numbers its network learnt."""
+        self.tell("headers", method, dict(header))
+        self.tell("parameters", method, parameters)
+
+    def tell(self, kind: str, name: str, what: object) -> None:
+        """Remember something plain about a method or subject in ``settings[kind][name]``, unless it is empty."""
+        if what and self.settings.setdefault(kind, {}).get(name) != what:
+            self.settings[kind][name] = what
             write_text(self.about, self._text())
 
-    def add(self, rows: Sequence[Row]) -> None:
-        """All rows of one subject and one method: on the disk when this returns."""
+    def add(self, rows: Sequence[Row], cost: Cost | None = None) -> None:
+        """All rows of one subject and one method, and what it cost: on the disk when this returns."""
+        if cost is not None:
+            self.costs[cost.subject, cost.method] = cost
+            write_costs(self.bill, self.costs.values())
         write_rows(self.path, [*self.rows, *rows])
         self.rows.extend(rows)
         self.done.update((row.subject, row.method) for row in rows)
+
+    def arrange(self, subjects: Sequence[str]) -> None:
+        """Rows and costs in the order of the subjects, whoever was done first, so that no file tells who did it."""
+        order = {subject: n for n, subject in enumerate(subjects)}
+        rows = sorted(self.rows, key=lambda row: order.get(row.subject, -1))
+        if rows != self.rows:
+            write_rows(self.path, rows)
+            self.rows = rows
+        costs = sorted(self.costs.values(), key=lambda cost: order.get(cost.subject, -1))
+        if costs != list(self.costs.values()):
+            write_costs(self.bill, costs)
+            self.costs = {(cost.subject, cost.method): cost for cost in costs}
 
     def _text(self) -> str:
         return json.dumps(self.settings, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

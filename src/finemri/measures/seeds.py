@@ -13,7 +13,7 @@ from typing import Any
 
 from finemri.measures.tidy import Row
 
-PASSING = frozenset({"seed", "recipe", "portrait"})
+PASSING = frozenset({"seed", "recipe", "portrait", "learnt_from"})
 """Of a header: what another seed changes. ``recipe`` is a name, which a sweep may have counted; its settings stand
 beside it. ``portrait`` is measured on what was drawn."""
 

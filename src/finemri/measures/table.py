@@ -23,13 +23,14 @@ NOTE = "std: the sample standard deviation (n - 1) over people, each of them one
 
 def write_tables(measures: Path, baseline: str = BASELINE, printed: Sequence[str] = PRINTED) -> list[Table]:
     """Read the tidy CSV, and nothing else; write table.csv and table.md beside it; return what the screen shows:
-    ``printed``, inside the head, and what belongs to labels. Gains are over ``baseline``."""
+    ``printed``, inside the head, and what belongs to labels, or the means over them. Gains are over ``baseline``."""
     summaries = summarise(read_rows(measures), baseline)
     names = [field.name for field in fields(Summary)]
     write_table(measures.with_name("table.csv"), [names, *map(astuple, summaries)])
     groups = _grouped(summaries)
     write_text(measures.with_name("table.md"), _markdown(groups, baseline))
-    return [_screen(title, group, baseline) for title, group in groups.items() if _shown(group[0], printed)]
+    means = [f"{kind}-mean" for kind in OF_LABELS if any(s.measure == f"{kind}-mean" for s in summaries)]
+    return [_screen(title, group, baseline) for title, group in groups.items() if _shown(group[0], printed, means)]
 
 
 def write_gains(measures: Path, baseline: str = BASELINE) -> list[str]:
@@ -68,8 +69,11 @@ def _three(g: Gain) -> tuple[str, str, str]:
     return f"{g.mean:+.{digits}f}", f"{g.low:.{digits}f}", f"{g.high:.{digits}f}"
 
 
-def _shown(s: Summary, printed: Sequence[str]) -> bool:
-    return _of_label(s) or (s.mask == "head" and s.measure in printed)
+def _shown(s: Summary, printed: Sequence[str], means: Sequence[str]) -> bool:
+    """Of labels the means over structures, where there are some."""
+    if _of_label(s):
+        return s.measure in means if means else True
+    return s.mask == "head" and s.measure in printed
 
 
 def _of_label(s: Summary) -> bool:

@@ -56,7 +56,7 @@ def save_slice_image(
         told = provenance.get("warnings", ())
         told = told if isinstance(told, list | tuple) else (told,)
         write_sidecar(
-            path.with_name(path.name[: -len(suffix)] + ".json"),
+            path.with_name(f"{stem(path)}.json"),
             {**provenance, "warnings": [*told, *warnings]},
             input={
                 **(
@@ -90,7 +90,12 @@ def check_slice_output(
         _library("PIL")
     check_landing(path, force=force, bytes_needed=bytes_needed)
     if sidecar:
-        check_landing(path.with_name(path.name[: -len(suffix)] + ".json"), force=force)
+        check_landing(path.with_name(f"{stem(path)}.json"), force=force)
+
+
+def stem(path: Path) -> str:
+    """The name without its suffix, of which .nii.gz is one. Raises Refusal for what finemri does not write."""
+    return path.name[: -len(_suffix(path))]
 
 
 def _suffix(path: Path) -> str:

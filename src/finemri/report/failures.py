@@ -1,19 +1,19 @@
 """Failures first: who each method is worst at, whom it harms, and what that looks like."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from finemri.measures import title_of
+from finemri.report.compared import Name
 from finemri.report.found import Job
 from finemri.report.markup import cell, esc, heading, note, number, table
-from finemri.report.pictures import ERROR, Strip, strip_of
+from finemri.report.pictures import ERROR, LEAST, ZOOM, strip_of
 from finemri.report.tables import Group
 from finemri.report.words import better_of, digits_of
 
-Name = Callable[[str], str]
-"""Person -> what the page calls them."""
 SAID_BY = ("psnr", "psnr_peak255", "ssim", "ssim-slices")
 """The first of these that was judged inside the head chooses whose pictures are shown."""
+ORDINAL = {2: "half", 3: "third", 4: "quarter"}[ZOOM]
 
 
 def failures_of(job: Job, groups: Sequence[Group], name: Name) -> str:
@@ -33,7 +33,9 @@ def failures_of(job: Job, groups: Sequence[Group], name: Name) -> str:
         return told[0] + note("No pictures: the images that were kept lie on other grids, or the truth was not kept.")
     told.append(note(
         f"Chosen by {by.title}. Of each person the slice where the method errs most. Black to white: 0 to the 99.8th "
-        f"percentile of the person's true scan; errors: 0 to {ERROR:.0%} of that, for every method and person the same."
+        f"percentile of the person's true scan; errors: 0 to {ERROR:.0%} of that, the same for all methods and people. "
+        f"Framed, and larger below: the square, a {ORDINAL} of the shorter side but at least {LEAST} pixels, in which "
+        "the method errs most."
     ))  # fmt: skip
     for which, parts in strips.items():
         told += [heading(4, f"The {which} person of every method"), f'<div class="strips">{"".join(parts)}</div>']
@@ -85,14 +87,20 @@ def _strip(job: Job, by: Group, method: str, which: str, name: Name) -> str:
     gain = f", gain {number(cases.gains[person], digits, '+')}" if person in cases.gains else ""
     lost = f", {strip.lost} pixels are no numbers" if strip.lost else ""
     about = f"{esc(method)}, {esc(name(person))}: {value}{gain}; slice {strip.slice} of {strip.slices}{lost}"
-    pictures = "".join(
-        _picture(title, uri, strip, f"{which} person of {method}") for title, uri in strip.pictures.items()
-    )
-    return f'<figure><div class="strip">{pictures}</div><figcaption>{about}</figcaption></figure>'
-
-
-def _picture(title: str, uri: str, strip: Strip, of: str) -> str:
-    alt = esc(f"{title}, {of}")
+    of = f"{which} person of {method}"
+    whole = "".join(_picture(title, uri, strip.aspect, of, strip.frame) for title, uri in strip.pictures.items())
+    near = "".join(_picture(f"{title}, zoomed", uri, strip.zoom_aspect, of) for title, uri in strip.zooms.items())
     return (
-        f'<span><img src="{uri}" alt="{alt}" style="aspect-ratio:{strip.aspect:.4f}"><small>{esc(title)}</small></span>'
+        f'<figure class="case"><div class="strip">{whole}</div><div class="strip">{near}</div>'
+        f"<figcaption>{about}</figcaption></figure>"
     )
+
+
+def _picture(title: str, uri: str, aspect: float, of: str, frame: tuple[float, ...] = ()) -> str:
+    alt = esc(f"{title}, {of}")
+    image = f'<img src="{uri}" alt="{alt}" style="aspect-ratio:{aspect:.4f}">'
+    if frame:
+        left, top, width, height = (f"{100 * share:.2f}%" for share in frame)
+        image += f'<i style="left:{left};top:{top};width:{width};height:{height}"></i>'
+        return f"<span><b>{image}</b><small>{esc(title)}</small></span>"
+    return f"<span>{image}</span>"

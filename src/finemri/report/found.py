@@ -21,6 +21,8 @@ Key = tuple[str, int, str, str]
 class Job:
     """One folder that evaluate wrote."""
 
+    folder: Path
+    """Where it lies. The page never names it."""
     name: str
     """The folder, seen from the one that was asked for; "" for that itself."""
     rows: Sequence[Row]
@@ -58,8 +60,8 @@ class Job:
 
 
 def find_jobs(folder: Path, baseline: str | None = None, weights: Sequence[Path] = ()) -> list[Job]:
-    """Every measures.csv with rows, in the folder and below. Raises Refusal where there is none, for a file that
-    evaluate did not write, and where rows are of single slices."""
+    """Every measures.csv with rows, in the folder and below. Raises Refusal for a file that evaluate did not write,
+    and where rows are of single slices."""
     if not folder.is_dir():
         raise Refusal(f"There is no folder {folder}; give the one that finemri evaluate wrote.")
     headers = {digest([path]): _header(path) for path in weights}
@@ -70,8 +72,6 @@ def find_jobs(folder: Path, baseline: str | None = None, weights: Sequence[Path]
             rows += read_rows(others) if others.is_file() else []
             check_persons(rows)
             jobs.append(_job(path, path.parent.relative_to(folder).as_posix(), rows, baseline, headers))
-    if not jobs:
-        raise Refusal(f"There are no numbers in {folder} or below it; run finemri evaluate --into it first.")
     return jobs
 
 
@@ -85,7 +85,8 @@ def _job(path: Path, name: str, rows: Sequence[Row], baseline: str | None, heade
     of |= {method: headers[value] for method, value in digests.items() if value in headers}
     found = families({method: header for method, header in of.items() if method in judged}, digests)
     images = path.parent / "images"
-    return Job("" if name == "." else name, rows, settings, images if images.is_dir() else None, against, found)
+    called = "" if name == "." else name
+    return Job(path.absolute().parent, called, rows, settings, images if images.is_dir() else None, against, found)
 
 
 def _header(path: Path) -> Mapping[str, Any]:

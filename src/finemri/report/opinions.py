@@ -46,10 +46,9 @@ def find_opinions(folder: Path) -> dict[str, Mapping[str, Any]]:
 def opinions_of(name: str, told: Mapping[str, Any], n: int) -> str:
     """The section of one study."""
     design, who = told["design"], told["readers"]
-    title = design["title"] if name == "." else f"{name}: {design['title']}"
     left = f" Left out: {', '.join(who['left_out'])}." if who["left_out"] else ""
     parts = [
-        heading(2, title, f"study-{n}"),
+        heading(2, title_of_study(name, told), f"study-{n}"),
         note(
             f"A blinded reader study ({design['question']['kind']}): {len(told['by_reader'])} readers of "
             f"{who['invited']} invited, {who['finished']} finished; {len(design['cases'])} cases by "
@@ -64,6 +63,12 @@ def opinions_of(name: str, told: Mapping[str, Any], n: int) -> str:
     reading = "".join(f"<li>{esc(line)}</li>" for line in READING.strip().splitlines())
     parts += [heading(3, "How to read them"), f"<ul>{reading}</ul>"]
     return f'<section aria-labelledby="study-{n}">{"".join(parts)}</section>'
+
+
+def title_of_study(name: str, told: Mapping[str, Any]) -> str:
+    """What readers saw as its title, and the folder."""
+    title = str(told["design"]["title"])
+    return title if name == "." else f"{name}: {title}"
 
 
 def _criterion(name: str, found: Mapping[str, Any], figure: str) -> list[str]:

@@ -18,6 +18,8 @@ ERROR = 0.25
 """White in an error map, as a share of what is white in the images: the same for every person and method."""
 WIDEST = 320
 """Pixels of a thumbnail; of larger slices, the middle."""
+ZOOM, LEAST = 3, 12
+"""A zoomed patch is a square, one ZOOMth of the slice's shorter side, but at least LEAST pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +28,13 @@ class Strip:
 
     pictures: dict[str, str]
     """Truth, baseline, method, error: title -> data URI of a PNG."""
+    zooms: dict[str, str]
+    """The same, of the patch alone."""
+    frame: tuple[float, float, float, float]
+    """Where the patch lies in the picture: left, top, width, height, as shares."""
     aspect: float
     """Width over height, in millimetres where those are known."""
+    zoom_aspect: float
     slice: int
     slices: int
     lost: int
@@ -52,10 +59,30 @@ def strip_of(images: Path, person: str, method: str, baseline: str | None, *, up
     if base is not None and base[0].shape == made.shape:
         shown[str(baseline)] = np.nan_to_num(base[0][n])
     shown[method] = made[n]
-    pictures = {title: _uri(_middle(slice_) / white) for title, slice_ in shown.items()}
-    pictures["error"] = _uri(_middle(errors[n]) / (ERROR * white))
-    rows, columns = _middle(errors[n]).shape
-    return Strip(pictures, truth[1] * columns / rows, n + 1, len(made), int(lost[n].sum()))
+    grey = {title: _middle(slice_) / white for title, slice_ in shown.items()}
+    grey["error"] = _middle(errors[n]) / (ERROR * white)
+    rows, columns = grey["error"].shape
+    patch = zoom_of(grey["error"])
+    frame = (patch[1].start / columns, patch[0].start / rows, _size(patch[1]) / columns, _size(patch[0]) / rows)
+    return Strip(
+        {title: _uri(each) for title, each in grey.items()},
+        {title: _uri(each[patch]) for title, each in grey.items()},
+        frame,
+        truth[1] * columns / rows,
+        truth[1],
+        n + 1,
+        len(made),
+        int(lost[n].sum()),
+    )
+
+
+def zoom_of(errors: Shown) -> tuple[slice, slice]:
+    """The square in which the squared errors sum highest; of several, the first from the top left."""
+    side = min(*errors.shape, max(LEAST, min(errors.shape) // ZOOM))
+    sums = np.pad(errors**2, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    inside = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    row, column = np.unravel_index(int(np.argmax(inside)), inside.shape)
+    return slice(int(row), int(row) + side), slice(int(column), int(column) + side)
 
 
 def read_scan(images: Path, person: str, method: str | None, *, upright: bool) -> tuple[Scan, float] | None:
@@ -100,6 +127,10 @@ def png_of(grey: UInt8[np.ndarray, "rows columns"]) -> bytes:
 def _uri(values: Shown) -> str:
     grey = np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
     return "data:image/png;base64," + base64.b64encode(png_of(grey)).decode()
+
+
+def _size(part: slice) -> int:
+    return int(part.stop - part.start)
 
 
 def _middle(values: Shown) -> Shown:

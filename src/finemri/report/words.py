@@ -12,7 +12,7 @@ from finemri.measures.contract import Contract
 NUMBER = re.compile(r"(?<![\w@.])\d+(?:\.\d+)?(?:x\d+)*(?![\w])")
 """One that stands alone, or a matrix: 6, 0.05, 48x32; no part of a name."""
 WHERE = {"head": "inside the head", "full": "full field of view"}
-LABELS = {"dice": "higher", "sis": "higher"}
+LABELS = {"dice": "higher", "sis": "higher", "surface": "lower", "hausdorff95": "lower"}
 
 
 def better_of(measure: str) -> tuple[str | None, float]:

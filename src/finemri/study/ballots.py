@@ -79,8 +79,8 @@ class Ballots:
     def invite(self, label: str) -> tuple[Reader, str]:
         """A new reader, and the token of their link, which nobody can be told again."""
         label = label.strip()
-        if not 1 <= len(label) <= 100:
-            raise Refusal("A reader is called by 1 to 100 letters; choose such a label.")
+        if not (1 <= len(label) <= 100 and label.isprintable()):
+            raise Refusal("A reader is called by 1 to 100 letters on one line; choose such a label.")
         token = secrets.token_urlsafe(32)
         with self.database.writing() as connection:
             connection.execute(select(STUDY.c.id).with_for_update())  # numbers are given one after the other

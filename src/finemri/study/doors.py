@@ -82,7 +82,7 @@ class Doors:
             known = connection.scalar(select(STUDY.c.password))
         try:
             return PasswordHasher().verify(known or "", password[:1000])
-        except (VerificationError, InvalidHashError):
+        except (VerificationError, InvalidHashError, UnicodeError):
             return False
 
     def failed(self, key: str) -> None:

@@ -1,6 +1,7 @@
 """The web application of one study."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import resources
 from typing import Any
@@ -22,7 +23,6 @@ from finemri.study.web.security import Guarded, Keeper
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".txt": "text/plain"}
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 SENTENCES = {
-    401: "Please open your own link to the study again.",
     403: "This is not for you to see.",
     404: "There is nothing here.",
     405: "There is nothing here.",
@@ -35,6 +35,7 @@ def app_of(study: Study, ballots: Ballots, *, tls: bool = False, names: Sequence
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     doors = Doors(ballots)
     pages = Environment(loader=PackageLoader("finemri.study.web"), autoescape=True, undefined=StrictUndefined)
+    pages.filters["moment"] = lambda seconds: datetime.fromtimestamp(seconds, UTC).isoformat(timespec="minutes")
 
     def render(name: str, *, status: int = 200, **told: Any) -> HTMLResponse:
         return HTMLResponse(pages.get_template(name).render(**told), status)
@@ -59,9 +60,11 @@ def app_of(study: Study, ballots: Ballots, *, tls: bool = False, names: Sequence
 
     @app.exception_handler(StarletteHTTPException)
     def failed(_: Request, error: StarletteHTTPException) -> Response:
-        said = error.detail if error.status_code in (403, 404, 413, 429) and "." in error.detail else None
+        said = error.detail if error.status_code in (401, 403, 404, 413, 429) and "." in error.detail else None
         message = said or SENTENCES.get(error.status_code, "This did not work; open your link again.")
-        return render("message.html", status=error.status_code, title=study.design.title, message=message)
+        page = render("message.html", status=error.status_code, title=study.design.title, message=message)
+        page.headers.update(error.headers or {})  # a 405 says what is allowed
+        return page
 
     @app.exception_handler(RequestValidationError)
     def odd(_: Request, __: RequestValidationError) -> Response:

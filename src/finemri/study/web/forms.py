@@ -55,16 +55,14 @@ def _log(text: str) -> list[Any]:
     if len(text) > LONGEST_LOG:
         return [{"left_out": len(text)}]
     try:
-        entries = json.loads(text or "[]")
-    except ValueError:
+        entries = json.loads(text or "[]", parse_int=float)
+    except (ValueError, RecursionError):
         return []
     if not isinstance(entries, list):
         return []
     kept = [
-        {key: value for key, value in entry.items() if isinstance(value, int | float)}
+        {key: value for key, value in entry.items() if isinstance(value, float)}
         for entry in entries
         if isinstance(entry, dict)
     ]
-    return [
-        {key: float(value) for key, value in entry.items() if len(key) <= 8 and math.isfinite(value)} for entry in kept
-    ]
+    return [{key: value for key, value in entry.items() if len(key) <= 8 and math.isfinite(value)} for entry in kept]

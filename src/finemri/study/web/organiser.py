@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, HTTPException, Request, Response
+from fastapi import APIRouter, Form, HTTPException, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from finemri.refusal import Refusal
@@ -18,6 +18,8 @@ from finemri.study.web.session import trials_of
 
 Render = Callable[..., HTMLResponse]
 Field = Annotated[str, Form()]
+Known = Annotated[int, Path(ge=0, le=2**31 - 1)]
+"""A reader's id, as large as databases count."""
 CONFIRM = "unblind"
 """What the organiser types, so that nobody unblinds by a slip."""
 
@@ -35,9 +37,8 @@ def organiser_pages(study: Study, ballots: Ballots, keeper: Keeper, render: Rend
 
     @router.post("/login")
     def login(request: Request, password: Field = "") -> Response:
-        keeper.check_brake(request, "password")
-        if not keeper.doors.check_password(password):
-            keeper.failed(request, "password")
+        keeper.check_site(request)
+        if not keeper.opens(request, password):
             return render("login.html", title=study.design.title, notice="This is not the password.", status=403)
         response = RedirectResponse("/organiser/readers", 303)
         keeper.admit(response)
@@ -76,7 +77,7 @@ def organiser_pages(study: Study, ballots: Ballots, keeper: Keeper, render: Rend
         return listed(session.csrf, link=f"{request.base_url}r/{token}")
 
     @router.post("/readers/{reader}/link")
-    def again(request: Request, reader: int, csrf: Field = "") -> Response:
+    def again(request: Request, reader: Known, csrf: Field = "") -> Response:
         session = keeper.demand(request)
         keeper.check_form(request, session, csrf)
         try:
@@ -85,7 +86,7 @@ def organiser_pages(study: Study, ballots: Ballots, keeper: Keeper, render: Rend
             return listed(session.csrf, notice=str(refusal), status=404)
 
     @router.post("/readers/{reader}/revoke")
-    def revoke(request: Request, reader: int, csrf: Field = "") -> Response:
+    def revoke(request: Request, reader: Known, csrf: Field = "") -> Response:
         keeper.check_form(request, keeper.demand(request), csrf)
         ballots.revoke(reader)
         return RedirectResponse("/organiser/readers", 303)

@@ -11,7 +11,7 @@ from finemri.study.ballots import Ballots, Outcome, Reader
 from finemri.study.doors import Session
 from finemri.study.organise import Study
 from finemri.study.web.forms import read_answer, trial_of
-from finemri.study.web.security import Keeper
+from finemri.study.web.security import SENTENCES, Keeper
 from finemri.study.web.session import can_go_back, picture_behind, step_of, trials_of
 
 Render = Callable[..., HTMLResponse]
@@ -30,7 +30,7 @@ def reader_pages(study: Study, ballots: Ballots, keeper: Keeper, render: Render)
         session = keeper.demand(request)
         reader = None if session.reader is None else ballots.reader(session.reader)
         if reader is None:
-            raise HTTPException(401)
+            raise HTTPException(401, SENTENCES["reader"])
         return session, reader
 
     @router.get("/r/{token}")
@@ -64,8 +64,10 @@ def reader_pages(study: Study, ballots: Ballots, keeper: Keeper, render: Render)
         if step is None:
             return render("done.html", can_go_back=going_back, **common)
         if step.trial == 0 and not begin and not back:
-            total = len(trials_of(study.design, reader.number))
-            return render("welcome.html", question=study.design.question, total=total, view=study.view, **common)
+            trials = trials_of(study.design, reader.number)
+            training = sum(each.role == "training" for each in trials)
+            about = {"question": study.design.question, "view": study.view, "total": len(trials), "training": training}
+            return render("welcome.html", **about, **common)
         return render("trial.html", status=status, can_go_back=going_back and not step.back, **common, **step.page)
 
     @router.post("/study/answer")

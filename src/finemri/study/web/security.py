@@ -2,9 +2,11 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
+from threading import Lock
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from finemri.study.doors import ROLE_HOURS, Doors, Role, Session
 
@@ -35,8 +37,15 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=(), usb=()",
     "x-robots-tag": "noindex, nofollow",
 }
+BROKEN = "The server failed. What you answered before is kept; reload the page to go on."
 BRAKES = {"link": (20, 600.0), "password": (5, 900.0)}
 """So many failures from one address within so many seconds, and the door stays shut."""
+
+STRANGE = "This form is not of this session; open the page again."
+SENTENCES: dict[Role, str] = {
+    "reader": "Please open your own link to the study again.",
+    "organiser": "You are not logged in, or no longer; open /organiser to log in.",
+}
 
 
 class Guarded:
@@ -51,7 +60,7 @@ class Guarded:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        seen = 0
+        seen, started = 0, False
 
         async def bounded() -> MutableMapping[str, Any]:
             nonlocal seen
@@ -62,14 +71,21 @@ class Guarded:
             return message
 
         async def guarded(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 known = {key.lower() for key, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *self.headers]
                 if b"cache-control" not in known:
                     message["headers"].append((b"cache-control", b"no-store"))
             await send(message)
 
-        await self.app(scope, bounded, guarded)
+        try:
+            await self.app(scope, bounded, guarded)
+        except Exception:  # Starlette would answer from outside of us, without headers
+            if not started:
+                await PlainTextResponse(BROKEN, 500)(scope, receive, guarded)
+            raise  # to the log
 
 
 class Keeper:
@@ -78,6 +94,7 @@ class Keeper:
     def __init__(self, doors: Doors, role: Role, *, tls: bool) -> None:
         self.doors, self.role, self.tls = doors, role, tls
         self.cookie = ("__Host-" if tls else "") + f"finemri_{role}"
+        self.guessing = Lock()
 
     def admit(self, response: Response, reader: int | None = None) -> None:
         """A session, in a cookie that scripts can't read and other sites can't send."""
@@ -107,19 +124,34 @@ class Keeper:
         """The session. Raises 401 without one."""
         session = self.session(request)
         if session is None:
-            raise HTTPException(401)
+            raise HTTPException(401, SENTENCES[self.role])
         return session
 
     def check_form(self, request: Request, session: Session, csrf: str) -> None:
         """Raises 403 for a form that another site made."""
-        site = request.headers.get("sec-fetch-site", "same-origin")
-        if site not in ("same-origin", "none") or not secrets.compare_digest(csrf.encode(), session.csrf.encode()):
-            raise HTTPException(403, "This form is not of this session; open the page again.")
+        self.check_site(request)
+        if not secrets.compare_digest(csrf.encode(errors="replace"), session.csrf.encode()):
+            raise HTTPException(403, STRANGE)
+
+    def check_site(self, request: Request) -> None:
+        """Raises 403 for what a browser says another site sent."""
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            raise HTTPException(403, STRANGE)
 
     def check_brake(self, request: Request, door: str) -> None:
         """Raises 429 where somebody guesses."""
         if self.doors.is_braked(_key(request, door), *BRAKES[door]):
             raise HTTPException(429, "Too many attempts from here; wait a quarter of an hour.")
+
+    def opens(self, request: Request, password: str) -> bool:
+        """Whether it is the organiser's; one guess at a time, so that the brake counts them all and argon2's memory
+        is taken once. Raises 429 where somebody guesses."""
+        with self.guessing:
+            self.check_brake(request, "password")
+            if right := self.doors.check_password(password):
+                return right
+            self.failed(request, "password")
+            return False
 
     def failed(self, request: Request, door: str) -> None:
         """Remember that somebody guessed wrong."""

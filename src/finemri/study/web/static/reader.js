@@ -87,7 +87,12 @@ function tell(room, state) {
 
 function doings(room) {
   return {
-    planes: () => room.views[0].next && room.change(room.views[0].next(room.state)),
+    planes: () => {
+      if (!room.views[0].planed) return;
+      const plane = (room.state.plane + 1) % 4;
+      sessionStorage.setItem("plane", plane);
+      room.change(room.views[0].planed(plane));
+    },
     nearer: () => room.zoom(1.25),
     farther: () => room.zoom(0.8),
     smooth: () => room.change({ smooth: !room.state.smooth }),
@@ -108,7 +113,8 @@ try {
     room.scroll(Number(target.value) - room.views[0].slice(room.state)[0]);
   });
   shortcuts({ answers, room, todo });
-  room.change({});
+  const plane = sessionStorage.getItem("plane"); // as in the trial before
+  room.change(plane !== null && room.views[0].planed ? room.views[0].planed(Number(plane)) : {});
   requestAnimationFrame(() => requestAnimationFrame(() => {
     ready = true;
     watch.start();

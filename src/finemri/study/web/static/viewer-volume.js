@@ -3,9 +3,9 @@
 import { Niivue, NVImage, SHOW_RENDER, SLICE_TYPE } from "./niivue.js";
 import { clamp } from "./room.js";
 
-export const PLANES = ["all planes", "axial", "coronal", "sagittal"];
 const TYPES = [SLICE_TYPE.MULTIPLANAR, SLICE_TYPE.AXIAL, SLICE_TYPE.CORONAL, SLICE_TYPE.SAGITTAL];
 const MOST_ZOOM = 10;
+const SMALL = 360; // pixels: too few for three planes
 const QUIET = {
   interactive: false, // its double click would set a window of its own
   dragAndDropEnabled: false,
@@ -23,10 +23,10 @@ const QUIET = {
 };
 
 export class VolumeView {
-  home = { zoom: 1, pan: [0, 0, 0], cross: [0.5, 0.5, 0.5], lines: true, plane: 0, tile: 0 }; // tile: what scrolls
-
   constructor(canvas, { shape, white }) {
     Object.assign(this, { canvas, shape, white });
+    const small = Math.min(canvas.clientWidth, canvas.clientHeight) < SMALL;
+    this.home = { zoom: 1, pan: [0, 0, 0], cross: [0.5, 0.5, 0.5], lines: true, plane: small ? 1 : 0, tile: 0 };
     this.volume = new Niivue(QUIET);
     this.drawn = {};
   }
@@ -84,9 +84,8 @@ export class VolumeView {
     return [clamp(Math.floor(cross[2 - tile] * count), 0, count - 1) + 1, count];
   }
 
-  next({ plane }) {
-    const to = (plane + 1) % PLANES.length;
-    return { plane: to, ...(to ? { tile: to - 1 } : {}) };
+  planed(plane) { // all three, or one, which then is what scrolls
+    return { plane, ...(plane ? { tile: plane - 1 } : {}) };
   }
 
   #stepped(part, axis, steps) {

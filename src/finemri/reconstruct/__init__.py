@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,14 +11,15 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from finemri.physics.coils import compress, estimate_sensitivities
-from finemri.physics.kspace import KSpace
 from finemri.rawdata.files import open_mask, open_raw, open_sensitivities
 from finemri.rawdata.scan import RawScan
 from finemri.rawdata.write import check_slice_output, save_slice_image
+from finemri.reconstruct.maps import SliceTrust, check_maps, numbers, save_maps, trust_slice, warn
+from finemri.reconstruct.slices import compressed, reconstruct_slice
 from finemri.refusal import Refusal
-from finemri.shapes import Slice
 from finemri.shelf import ReconstructionMethod, default_reconstructor, find_reconstructor
+
+__all__ = ["reconstruct", "reconstruct_slice"]
 
 
 def reconstruct(
@@ -33,6 +35,8 @@ def reconstruct(
     domain: Literal["kspace", "image"] | None = None,
     coils: int | None = None,
     device: str = "auto",
+    maps: bool = False,
+    rivals: Sequence[str] = (),
     force: bool = False,
     progress: bool = True,
 ) -> None:
@@ -42,7 +46,8 @@ def reconstruct(
     ``mask`` leaves out is forgotten. Sensitivities are the file's, or of a file of their own, or estimated from the
     centre of k-space (ESPIRiT). ``method`` is any reconstructor on the shelf or a weights file; by default, the weights
     that ship for many coils, ℓ1-wavelet for one. ``slices`` of the file, all by default; ``coils``: compress to so many
-    beforehand.
+    beforehand. ``maps`` writes NIfTI maps of trust beside the result (finemri.reconstruct.maps) and numbers into the
+    sidecar; methods named as ``rivals`` are what it is then compared with, instead of its own flips.
     Raises Refusal for whatever does not fit, before anything is written.
     """
     started = time.perf_counter()
@@ -52,36 +57,38 @@ def reconstruct(
     if sensitivities is not None:
         scan = scan.with_sensitivities(open_sensitivities(sensitivities))
     check_slice_output(output, source=scan.source, force=force)
+    if maps:
+        check_maps(output, scan.source, force=force)
+    elif rivals:
+        raise Refusal("Rivals are for maps of trust; pass --maps, or leave them out.")
     device = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     chosen = find_reconstructor(method or default_reconstructor(scan.coils), device)
-    numbers = slices or tuple(range(len(scan)))
+    others = [find_reconstructor(name, device) for name in rivals]
+    wanted = slices or tuple(range(len(scan)))
     console = Console(stderr=True)
-    quiet = not progress or len(numbers) == 1 or not console.is_terminal
-    told = track(numbers, description=chosen.name, console=console, disable=quiet, transient=True)
-    images = np.stack([reconstruct_slice(scan.slice(n), chosen, coils) for n in told])
+    quiet = not progress or len(wanted) == 1 or not console.is_terminal
+    images, trusts = [], list[SliceTrust]()
+    for n in track(wanted, description=chosen.name, console=console, disable=quiet, transient=True):
+        kspace = compressed(scan.slice(n), coils)
+        images.append(reconstruct_slice(kspace, chosen))
+        if maps:
+            trusts.append(trust_slice(kspace, images[-1], chosen, others))
+    provenance = _provenance(scan, chosen, coils, device, time.perf_counter() - started)
+    if maps:
+        save_maps(trusts, output, scan.spacing, force=force)
+        provenance["trust"] = trust = numbers(trusts, chosen, others)
+        warn(trust)
     warnings = save_slice_image(
-        images,
+        np.stack(images),
         output,
         spacing=scan.spacing,
         source=scan.source,
         flags=scan.flags,
         force=force,
-        provenance=_provenance(scan, chosen, coils, device, time.perf_counter() - started),
+        provenance=provenance,
     )
     for warning in (*scan.flags, *warnings):
         print(f"finemri: {warning}", file=sys.stderr)
-
-
-def reconstruct_slice(kspace: KSpace, method: ReconstructionMethod, coils: int | None = None) -> Slice:
-    """One slice, after compression and with sensitivities, where they are needed and not known."""
-    if coils is not None and coils < kspace.coils:
-        kspace = compress(kspace, coils)
-    if method.reconstructor.needs_sensitivities and kspace.sensitivities is None and kspace.coils > 1:
-        kspace = kspace.with_sensitivities(estimate_sensitivities(kspace))
-    image = method.reconstructor(kspace)
-    if not np.isfinite(image).all():
-        raise Refusal("The image holds pixels that are not finite (NaN or Inf); try another method.")
-    return image
 
 
 def _provenance(
