@@ -42,7 +42,7 @@ def test_all_holds_every_other_extra() -> None:
 
 
 VERBS = (
-    *("enhance", "reconstruct", "pair", "rescan", "train", "sweep"),
+    *("enhance", "reconstruct", "pair", "rescan", "train", "sweep", "calibrate", "study"),
     *("evaluate", "report", "inspect", "recipes", "fetch", "demo"),
 )
 

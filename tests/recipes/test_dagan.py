@@ -40,5 +40,5 @@ def test_settings_that_do_not_fit_are_refused() -> None:
     with pytest.raises(Refusal, match="critic_features"):
         replace(SMALL, critic_features=0)
     recipe = replace(SMALL, perceptual=1.0)
-    with pytest.raises(Refusal, match="--recipe.vgg"):
+    with pytest.raises(Refusal, match=r"--recipe\.vgg"):
         recipe.stages(recipe.generator(), Scans())

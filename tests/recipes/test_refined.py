@@ -139,7 +139,7 @@ def test_recnet_is_the_first_stage_of_its_refinement(tmp_path: Path) -> None:
 
 def test_vgg_is_asked_for_before_anything_is_trained() -> None:
     recipe = replace(SMALL, perceptual=1.0)
-    with pytest.raises(Refusal, match="--recipe.vgg"):
+    with pytest.raises(Refusal, match=r"--recipe\.vgg"):
         recipe.stages(recipe.generator(), Scans())
 
 
