@@ -1,4 +1,4 @@
-"""Databases to count ballots in: SQLite always, PostgreSQL where a server is installed."""
+"""Databases to count ballots in, SQLite always, PostgreSQL where a server is installed; and a browser."""
 
 import os
 import pwd
@@ -8,11 +8,15 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from finemri.study.ballots import Ballots
+from tests.study.browser import started
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +58,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return f"{server}/{name}"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Browser"]:
+    """A headless browser for all tests."""
+    yield from started()
 
 
 @pytest.fixture

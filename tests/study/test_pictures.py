@@ -8,10 +8,10 @@ import pytest
 
 from finemri.refusal import Refusal
 from finemri.study.design import SPOILT, Shown
-from finemri.study.images import Showing, find_images
+from finemri.study.images import Showing, find_images, upright
 from finemri.study.new import new
 from finemri.study.organise import open_study
-from finemri.study.pictures import WHITE, Picture, Plane, grey, plane_of, spoil, upright
+from finemri.study.pictures import WHITE, Picture, Plane, grey, plane_of, spoil
 from finemri.study.question import Question
 from finemri.volumes.files import save_volume
 from finemri.volumes.volume import Volume

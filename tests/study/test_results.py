@@ -99,6 +99,25 @@ def test_a_careless_reader_is_told_and_can_be_left_out(tmp_path: Path, box_of: B
     assert told["readers"]["left_out"] == ["reader 3"]
 
 
+def test_intraclass_correlation_is_of_whole_images_and_of_opinions_alone(tmp_path: Path, box_of: BoxOf) -> None:
+    """A third reader who stops after a few trials does not shrink it; and who is left out is not counted."""
+    study = answered(tmp_path, box_of, Question(), readers=2)
+    box = box_of(study.database, study.design.digest)
+    gone, _ = box.invite("Dr C")
+    for place, trial in enumerate(protocol(study.design, gone.number)[:9]):
+        box.cast(gone.id, place, honest(trial, study.design.question), 1.0)
+    told = json.loads(results(study, tmp_path / "out", unblind=True, without=[2]).read_text())
+    assert (told["readers"]["invited"], told["readers"]["finished"]) == (3, 1)
+    found = json.loads(results(study, tmp_path / "out").read_text())["criteria"]["overall quality"]
+    between = found["between_readers"]
+    assert (between["icc_images"], between["icc_readers"], between["trials"]) == (18, 2, 18)
+    pairs = answered(tmp_path / "pairs", box_of, Question("forced-choice"), readers=2)
+    told = json.loads(results(pairs, tmp_path / "out", unblind=True).read_text())
+    between = told["criteria"]["overall quality"]["between_readers"]
+    assert between["trials"] == 18, "six people by three pairs, each judged once by both"
+    assert not {"icc_agreement", "icc_images"} & set(between)
+
+
 def test_no_ballot_no_results(tmp_path: Path, box_of: BoxOf) -> None:
     study = answered(tmp_path, box_of, Question(), readers=0, people=2)
     with pytest.raises(Refusal, match="No ballot counts yet"):

@@ -25,6 +25,8 @@ from tests.study.images import evaluated
 
 METHODS = ("zebragan", "quokkaspline")
 """Words that no page has by chance."""
+DIRECT: dict[str, Any] = {"trust_env": False, "verify": False}
+"""No proxy, and no certificates to load: these servers speak plain http on this machine."""
 PASSWORD = "correct horse battery"
 
 
@@ -32,13 +34,14 @@ def study_of(
     folder: Path,
     kind: Kind = "opinion",
     *,
+    source: Path | None = None,
     showing: Showing | None = None,
     criteria: tuple[str, ...] = ("overall quality",),
     shape: tuple[int, int, int] = (12, 14, 10),
     **more: Any,
 ) -> Study:
-    """Three people by two methods and the truth; one person is for training."""
-    source = evaluated(folder / "evaluated", 3, shape, METHODS)
+    """Three people by two methods and the truth, unless ``source`` has others; one person is for training."""
+    source = source or evaluated(folder / "evaluated", 3, shape, METHODS)
     showing = showing or Showing("slice", "axial", 1)
     return new(folder / "study", find_images([str(source)]), Question(kind, criteria), showing=showing, **more)
 
@@ -48,14 +51,14 @@ def serving(study: Study, **more: Any) -> Iterator["Office"]:
     """The study served on a free port, until the block ends."""
     import uvicorn
 
-    ballots = Ballots(study.database, study.design.digest)
+    office = Office(study)
+    ballots = office.ballots = Ballots(study.database, study.design.digest, lambda: time.time() + office.later)
     Doors(ballots).set_password(PASSWORD)
     app = app_of(study, ballots, **more)
-    quiet: dict[str, Any] = {"log_level": "critical", "access_log": False, "date_header": False, "ws": "none"}
+    quiet: dict[str, Any] = {"log_level": "error", "access_log": False, "date_header": False, "ws": "none"}
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", server_header=False, **quiet))
     thread = threading.Thread(target=server.run)
     thread.start()
-    office = Office(study, ballots)
     try:
         while not server.started:
             time.sleep(0.01)
@@ -74,14 +77,16 @@ class Office:
     """A study that is served."""
 
     study: Study
-    ballots: Ballots
+    ballots: Ballots = field(init=False)
     address: str = ""
+    later: float = 0.0
+    """Seconds that its clock is ahead."""
     clients: list[httpx.Client] = field(default_factory=list)
 
     def client(self) -> httpx.Client:
         """A browser's window; it does not follow redirects by itself."""
         headers = {"sec-fetch-site": "same-origin"}
-        self.clients.append(httpx.Client(base_url=self.address, headers=headers, trust_env=False, timeout=60))
+        self.clients.append(httpx.Client(base_url=self.address, headers=headers, timeout=60, **DIRECT))
         return self.clients[-1]
 
     def reader(self, label: str = "Dr A") -> "Reading":

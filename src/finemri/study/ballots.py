@@ -108,22 +108,7 @@ class Ballots:
 
     def readers(self) -> list[Reader]:
         """Everybody invited, in the order of their numbers."""
-        answered = (
-            select(BALLOTS.c.reader_id, func.count().label("count"), func.max(BALLOTS.c.stored_at).label("last"))
-            .where(BALLOTS.c.revision == 0)
-            .group_by(BALLOTS.c.reader_id)
-            .subquery()
-        )
-        asked = (
-            select(READERS, func.coalesce(answered.c.count, 0), answered.c.last)
-            .outerjoin(answered, answered.c.reader_id == READERS.c.id)
-            .order_by(READERS.c.number)
-        )
-        with self.database.reading() as connection:
-            return [
-                Reader(r.id, r.number, r.label, r.created_at, r.revoked_at, r[-2], r[-1])
-                for r in connection.execute(asked)
-            ]
+        return self._readers()
 
     def reader_of(self, token: str) -> Reader | None:
         """Who was invited by this link, unless it was revoked."""
@@ -135,7 +120,7 @@ class Ballots:
 
     def reader(self, which: int) -> Reader | None:
         """By their id."""
-        return next((reader for reader in self.readers() if reader.id == which), None)
+        return next(iter(self._readers(which)), None)
 
     def position(self, reader: int) -> int:
         """The first trial without an answer."""
@@ -197,6 +182,16 @@ class Ballots:
                 if connection.scalar(select(func.count()).select_from(BALLOTS)):
                     raise Refusal("The design was changed after ballots were cast, so they answer another study.")
                 connection.execute(update(STUDY).values(digest=design))
+
+    def _readers(self, which: int | None = None) -> list[Reader]:
+        counted = select(BALLOTS.c.reader_id, func.count().label("count"), func.max(BALLOTS.c.stored_at).label("last"))
+        counted = counted.where(BALLOTS.c.revision == 0).group_by(BALLOTS.c.reader_id)
+        answered = (counted if which is None else counted.where(BALLOTS.c.reader_id == which)).subquery()
+        asked = select(READERS, func.coalesce(answered.c.count, 0), answered.c.last).order_by(READERS.c.number)
+        asked = asked.outerjoin(answered, answered.c.reader_id == READERS.c.id)
+        with self.database.reading() as connection:
+            rows = connection.execute(asked if which is None else asked.where(READERS.c.id == which))
+            return [Reader(r.id, r.number, r.label, r.created_at, r.revoked_at, r[-2], r[-1]) for r in rows]
 
     def _cast(self, reader: int | None = None, *, every: bool = False) -> list[Ballot]:
         asked = select(BALLOTS, READERS.c.number).join(READERS, READERS.c.id == BALLOTS.c.reader_id)

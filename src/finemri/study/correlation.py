@@ -20,6 +20,7 @@ class Correlation:
     measure: str
     mask: str
     degradation: str
+    scale: int
     rho: float
     low: float
     """Of the 95 % interval, BCa over people; NaN for few."""
@@ -39,17 +40,17 @@ def correlations(opinions: Sequence[Opinion], rows: Sequence[Row]) -> list[Corre
     for opinion in opinions:
         seen.setdefault((opinion.person, opinion.method), []).append(opinion.score)
     mean = {key: math.fsum(scores) / len(scores) for key, scores in seen.items()}
-    groups: dict[tuple[str, str, str], dict[str, dict[str, list[float]]]] = {}
+    groups: dict[tuple[str, str, str, int], dict[str, dict[str, list[float]]]] = {}
     for row in rows:
         if row.method != TRUTH and (row.person, row.method) in mean:
-            people = groups.setdefault((row.measure, row.contract.mask, row.degradation), {})
+            people = groups.setdefault((row.measure, row.contract.mask, row.degradation, row.scale), {})
             people.setdefault(row.person, {}).setdefault(row.method, []).append(row.value)
     found = [_of(key, people, mean) for key, people in groups.items()]
     return sorted((each for each in found if each is not None), key=lambda each: -each.rho)
 
 
 def _of(
-    key: tuple[str, str, str],
+    key: tuple[str, str, str, int],
     people: Mapping[str, Mapping[str, Sequence[float]]],
     mean: Mapping[tuple[str, str], float],
 ) -> Correlation | None:

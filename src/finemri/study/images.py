@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 
 from finemri.refusal import Refusal
 from finemri.study.design import SPOILT, Design, Shown
 from finemri.study.organise import View
-from finemri.study.pictures import ACROSS, Picture, Plane, grey, plane_of, spoil, upright
+from finemri.study.pictures import ACROSS, Picture, Plane, Voxels, grey, plane_of, spoil
 from finemri.volumes.files import open_volume
 from finemri.volumes.intensity import NORMALISERS
 from finemri.volumes.nifti import claims
+from finemri.volumes.volume import Volume
 
 TRUTH = "truth"
 INPUT = "coarse"
@@ -80,6 +82,13 @@ def pictures_of(files: Files, design: Design, showing: Showing) -> Iterator[tupl
             shown[SPOILT] = (spoil(shown[sound][0], white, seed), shown[sound][1])
             for method, (voxels, spacing) in shown.items():
                 yield Shown(case, method), Picture(grey(voxels, white), spacing)
+
+
+def upright(volume: Volume) -> tuple[Voxels, tuple[float, float, float]]:
+    """Voxels turned so that their axes run right, front and up as nearly as they do at all, and their spacing."""
+    turns = nib.io_orientation(volume.affine)
+    i, j, k = (volume.spacing[int(np.flatnonzero(turns[:, 0] == axis)[0])] for axis in range(3))
+    return np.ascontiguousarray(nib.apply_orientation(volume.voxels, turns), dtype=np.float32), (i, j, k)
 
 
 def _cut(

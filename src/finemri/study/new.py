@@ -7,9 +7,8 @@ from pathlib import Path
 from finemri.provenance import digest
 from finemri.refusal import Refusal
 from finemri.study.design import Design
-from finemri.study.images import TRUTH, Files, Showing, pictures_of
+from finemri.study.images import TRUTH, Files, Showing, pictures_of, upright
 from finemri.study.organise import Study, make
-from finemri.study.pictures import upright
 from finemri.study.question import Question
 from finemri.volumes.files import open_volume
 

@@ -12,8 +12,6 @@ import numpy as np
 from jaxtyping import Float32, UInt16
 from scipy import ndimage
 
-from finemri.volumes.volume import Volume
-
 Plane = Literal["axial", "coronal", "sagittal"]
 Grey = UInt16[np.ndarray, "..."]
 Voxels = Float32[np.ndarray, "..."]
@@ -40,13 +38,6 @@ class Picture:
         image = nib.Nifti1Image(self.grey, affine)
         image.header.set_xyzt_units("mm")
         return bytes(image.to_bytes())
-
-
-def upright(volume: Volume) -> tuple[Voxels, tuple[float, float, float]]:
-    """Voxels turned so that their axes run right, front and up as nearly as they do at all, and their spacing."""
-    turns = nib.io_orientation(volume.affine)
-    i, j, k = (volume.spacing[int(np.flatnonzero(turns[:, 0] == axis)[0])] for axis in range(3))
-    return np.ascontiguousarray(nib.apply_orientation(volume.voxels, turns), dtype=np.float32), (i, j, k)
 
 
 def plane_of(

@@ -19,7 +19,7 @@ TESTS = ("wilcoxon", "ranks", "readers-too")
 class Readings:
     """How opinions of two methods come about, on a continuous scale that readers round to 1 … ``scores``:
 
-    score = 1 + (scores − 1)/2 + person + reader + reader·person ± (difference + taste of the reader)/2 + noise.
+    score = 1 + (scores − 1)/2 + person + reader ± (difference + taste of the reader + case)/2 + noise.
     Standard deviations are in points of the scale. Raises Refusal for what makes no sense.
     """
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from finemri.landing import landing_file
 from finemri.measures.agreement import icc, ordinal_alpha, weighted_kappa
+from finemri.measures.effects import holm
 from finemri.measures.preference import strengths
-from finemri.measures.readers import Opinion, compare, mean_opinions
+from finemri.measures.readers import Difference, Opinion, compare, complete, mean_opinions
 from finemri.measures.readers import table_of as table_of_scores
 from finemri.measures.tidy import read_rows
 from finemri.refusal import Refusal
@@ -55,7 +56,11 @@ def results(
         "design": asdict(study.design),
         "readers": {
             "invited": len(asked),
-            "finished": sum(reader.answered >= _length(study.design, reader.number) for reader in asked),
+            "finished": sum(
+                reader.answered >= _length(study.design, reader.number)
+                for reader in asked
+                if reader.number + 1 not in without
+            ),
             "left_out": sorted(f"reader {n}" for n in without),
         },
         "criteria": {name: of_criterion(study.design, told, name) for name in study.design.question.criteria},
@@ -79,7 +84,8 @@ def of_criterion(design: Design, told: Sequence[Judged], criterion: str) -> dict
     means = mean_opinions(scored)
     found: dict[str, Any] = {"means": {method: asdict(means[method]) for method in methods if method in means}}
     found["by_person"] = {method: by_person(scored, method) for method in found["means"]}
-    found["differences"] = [asdict(each) for other in means for each in compare(scored, other)]
+    apart = [each for other in means for each in compare(scored, other)]
+    found["differences"] = [{**asdict(each), "p_pairs": p} for each, p in zip(apart, _over_pairs(apart), strict=True)]
     decided = choices(told, criterion)
     try:
         found["preference"] = {name: asdict(each) for name, each in strengths(decided).items()}
@@ -99,21 +105,27 @@ def by_person(scored: Sequence[Opinion], method: str) -> list[float]:
 
 
 def between(told: Sequence[Judged], criterion: str) -> dict[str, Any]:
-    """Krippendorff's ordinal α and both intraclass correlations of the scores of the same image."""
-    cells: dict[tuple[str, str], dict[str, float]] = {}
+    """Krippendorff's ordinal α; and of opinions both intraclass correlations, over the images that ``complete`` leaves.
+
+    Choices and rankings have no ICC: the scores of one trial add up to the same, so they are no images of their own.
+    """
+    cells: dict[tuple[str, tuple[str, ...], str], dict[str, float]] = {}
     for each in told:
         if each.trial.role == "main":
-            key = "|".join(sorted(shown.method for shown in each.trial.shown))
+            shown = tuple(sorted(shown.method for shown in each.trial.shown))
             for method, score in each.scores(criterion).items():
-                cells.setdefault((each.case, f"{key}|{method}"), {})[each.reader] = score
+                cells.setdefault((each.case, shown, method), {})[each.reader] = score
     readers = sorted({each.reader for each in told})
     table = np.array([[row.get(reader, math.nan) for reader in readers] for row in cells.values()], np.float64)
     if len(readers) < 2:
         return {}
-    found: dict[str, Any] = {"images": len(table), "alpha_ordinal": ordinal_alpha(table)}
-    if np.isfinite(table).all(axis=1).sum() >= 2:
-        found["icc_agreement"] = asdict(icc(table))
-        found["icc_consistency"] = asdict(icc(table, "consistency"))
+    trials = {key[:2] for key in cells}
+    found: dict[str, Any] = {"trials": len(trials), "alpha_ordinal": ordinal_alpha(table)}
+    whole = complete(table.T).T
+    if len(trials) == len(cells) and min(whole.shape) >= 2:
+        found["icc_images"], found["icc_readers"] = whole.shape
+        found["icc_agreement"] = asdict(icc(whole))
+        found["icc_consistency"] = asdict(icc(whole, "consistency"))
     return found
 
 
@@ -162,6 +174,14 @@ def table_of(told: Sequence[Judged]) -> str:
                     (*where, method, criterion, f"{score:g}", f"{each.ballot.seconds:.2f}", each.ballot.revision)
                 )
     return text.getvalue()
+
+
+def _over_pairs(apart: Sequence[Difference]) -> list[float]:
+    """p of every difference, adjusted by Holm over all pairs of methods; a pair counts once, whoever is named first."""
+    pairs = [frozenset((each.method, each.other)) for each in apart]
+    ps = {pair: each.p for pair, each in zip(pairs, apart, strict=True)}
+    adjusted = dict(zip(ps, holm(list(ps.values())), strict=True))
+    return [adjusted[pair] for pair in pairs]
 
 
 def _length(design: Design, reader: int) -> int:

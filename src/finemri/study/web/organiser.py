@@ -9,10 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from finemri.refusal import Refusal
 from finemri.study.ballots import Ballots
-from finemri.study.export import exported_csv, exported_json
 from finemri.study.organise import Study
-from finemri.study.results import of_criterion, of_readers
-from finemri.study.tally import judged
 from finemri.study.web.security import Keeper
 from finemri.study.web.session import trials_of
 
@@ -66,6 +63,10 @@ def organiser_pages(study: Study, ballots: Ballots, keeper: Keeper, render: Rend
         }
         return render("readers.html", status=status, rows=rows, csrf=csrf, link=link, notice=notice, **about)
 
+    def link_of(request: Request, token: str) -> str:
+        base = request.base_url.replace(scheme="https") if keeper.tls else request.base_url
+        return f"{base}r/{token}"
+
     @router.post("/invite")
     def invite(request: Request, csrf: Field = "", label: Field = "") -> Response:
         session = keeper.demand(request)
@@ -74,14 +75,14 @@ def organiser_pages(study: Study, ballots: Ballots, keeper: Keeper, render: Rend
             _, token = ballots.invite(label)
         except Refusal as refusal:
             return listed(session.csrf, notice=str(refusal), status=422)
-        return listed(session.csrf, link=f"{request.base_url}r/{token}")
+        return listed(session.csrf, link=link_of(request, token))
 
     @router.post("/readers/{reader}/link")
     def again(request: Request, reader: Known, csrf: Field = "") -> Response:
         session = keeper.demand(request)
         keeper.check_form(request, session, csrf)
         try:
-            return listed(session.csrf, link=f"{request.base_url}r/{ballots.invite_again(reader)}")
+            return listed(session.csrf, link=link_of(request, ballots.invite_again(reader)))
         except Refusal as refusal:
             return listed(session.csrf, notice=str(refusal), status=404)
 
@@ -105,22 +106,28 @@ def organiser_pages(study: Study, ballots: Ballots, keeper: Keeper, render: Rend
         session = keeper.demand(request)
         if ballots.unblinded_at is None:
             raise HTTPException(403, "Results are shown after unblinding.")
+        from finemri.study.results import of_criterion, of_readers  # statistics take seconds to load
+        from finemri.study.tally import judged
+
         cast = ballots.ballots()
         key = len(ballots.history())
-        if key not in computed:
+        if (found := computed.get(key)) is None:
             told = judged(study.design, cast)
             computed.clear()
             scored = any(each.trial.role == "main" for each in told)
             criteria = study.design.question.criteria if scored else ()
-            found = {name: of_criterion(study.design, told, name) for name in criteria}
-            computed[key] = {"criteria": found, **of_readers(study.design, told)}
-        return render("results.html", title=study.design.title, csrf=session.csrf, **computed[key])
+            means = {name: of_criterion(study.design, told, name) for name in criteria}
+            found = computed[key] = {"criteria": means, **of_readers(study.design, told)}
+        about = {"title": study.design.title, "question": study.design.question, "csrf": session.csrf}
+        return render("results.html", **about, **found)
 
     @router.get("/export.{kind}")
     def export(request: Request, kind: str) -> Response:
         keeper.demand(request)
         if kind not in ("csv", "json"):
             raise HTTPException(404)
+        from finemri.study.export import exported_csv, exported_json
+
         open_ = ballots.unblinded_at is not None
         if kind == "csv":
             content, media = exported_csv(study, ballots.history(), unblinded=open_), "text/csv"

@@ -11,7 +11,7 @@ from finemri.study.ballots import Ballots, Outcome, Reader
 from finemri.study.doors import Session
 from finemri.study.organise import Study
 from finemri.study.web.forms import read_answer, trial_of
-from finemri.study.web.security import SENTENCES, Keeper
+from finemri.study.web.security import OUTSIDE, Keeper
 from finemri.study.web.session import can_go_back, picture_behind, step_of, trials_of
 
 Render = Callable[..., HTMLResponse]
@@ -30,7 +30,7 @@ def reader_pages(study: Study, ballots: Ballots, keeper: Keeper, render: Render)
         session = keeper.demand(request)
         reader = None if session.reader is None else ballots.reader(session.reader)
         if reader is None:
-            raise HTTPException(401, SENTENCES["reader"])
+            raise HTTPException(401, OUTSIDE["reader"])
         return session, reader
 
     @router.get("/r/{token}")

@@ -42,7 +42,7 @@ BRAKES = {"link": (20, 600.0), "password": (5, 900.0)}
 """So many failures from one address within so many seconds, and the door stays shut."""
 
 STRANGE = "This form is not of this session; open the page again."
-SENTENCES: dict[Role, str] = {
+OUTSIDE: dict[Role, str] = {
     "reader": "Please open your own link to the study again.",
     "organiser": "You are not logged in, or no longer; open /organiser to log in.",
 }
@@ -124,7 +124,7 @@ class Keeper:
         """The session. Raises 401 without one."""
         session = self.session(request)
         if session is None:
-            raise HTTPException(401, SENTENCES[self.role])
+            raise HTTPException(401, OUTSIDE[self.role])
         return session
 
     def check_form(self, request: Request, session: Session, csrf: str) -> None:

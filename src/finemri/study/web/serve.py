@@ -32,16 +32,17 @@ def serve(
     tls = behind_tls or certificate is not None
     if (certificate is None) != (key is None):
         raise Refusal("TLS takes a certificate and its key; give both.")
-    if host not in ("127.0.0.1", "localhost", "::1") and not tls:
+    alone = host in ("127.0.0.1", "localhost", "::1")
+    if not alone and certificate is None:
         raise Refusal(
             f"Served on {host} without TLS, links and ballots could be read on the way; give --certificate and --key, "
-            "or put a proxy with TLS on this machine before it and say --behind-tls."
+            "or leave --host out, put a proxy with TLS on this machine before it and say --behind-tls."
         )
     if tls and not names:
         raise Refusal("Say by which name browsers call the study, as in --names reading.lab.example.")
     ballots = Ballots(study.database, study.design.digest)
-    scheme, called = ("https", names[0]) if tls else ("http", f"{host}:{port}")
-    _tell(Doors(ballots), f"{scheme}://{called}/organiser", alone=host in LOOPBACK)
+    scheme, called = ("https", names[0]) if tls else ("http", f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    _tell(Doors(ballots), f"{scheme}://{called}/organiser", alone=alone)
     app = app_of(study, ballots, tls=tls, names=(*LOOPBACK, *names))
     try:
         uvicorn.run(
@@ -52,6 +53,8 @@ def serve(
             access_log=False,  # a line of it would hold a reader's link
             server_header=False,
             date_header=False,
+            lifespan="off",
+            ws="none",
             proxy_headers=behind_tls,
             forwarded_allow_ips="127.0.0.1",
             ssl_certfile=str(certificate) if certificate else None,

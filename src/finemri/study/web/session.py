@@ -52,7 +52,8 @@ class Step:
             "place": self.trial + 1,
             "total": len(trials),
             "phase": "training" if trials[self.trial].role == "training" else "main",
-            "begins": self.trial > 0 and [each.role == "training" for each in trials[self.trial - 1 : self.trial + 1]] == [True, False],
+            "begins": self.trial > 0
+            and [each.role == "training" for each in trials[self.trial - 1 : self.trial + 1]] == [True, False],
             "trial": self.trial,
             "back": self.back,
             "previous": self.previous,

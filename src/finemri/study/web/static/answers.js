@@ -19,7 +19,10 @@ export class Answers {
   }
 
   mark(question) {
-    for (const each of this.questions) each.classList.toggle("asked", each === question);
+    for (const each of this.questions) {
+      each.classList.toggle("asked", each === question);
+      each.setAttribute("aria-current", String(each === question));
+    }
     this.asked = question;
   }
 
@@ -32,7 +35,8 @@ export class Answers {
     const letter = /^[a-z]$/i.test(name) ? name.toUpperCase().charCodeAt(0) - 65 : -1;
     const digit = /^[0-9]$/.test(name) ? (Number(name) + 9) % 10 : -1; // 0 is ten
     const arrow = { ArrowLeft: 0, ArrowRight: 1 }[name] ?? -1;
-    const found = { opinion: digit, "forced-choice": Math.max(arrow, letter, digit), ranking: Math.max(letter, digit) }[this.kind];
+    const pane = Math.max(letter, digit);
+    const found = { opinion: digit, "forced-choice": Math.max(arrow, pane), ranking: pane }[this.kind];
     const choice = found < 0 ? undefined : this.asked.querySelectorAll(".choice")[found];
     if (!choice) return false;
     if (this.kind === "ranking") choice.click();
@@ -58,11 +62,9 @@ export class Answers {
     for (const choice of question.querySelectorAll(".choice")) {
       choice.addEventListener("click", () => {
         const pane = Number(choice.dataset.pane);
-        let ranks = order(question);
-        ranks = ranks.includes(pane) ? ranks.filter((each) => each !== pane) : [...ranks, pane];
-        const left = [...Array(this.panes).keys()].filter((each) => !ranks.includes(each));
-        if (left.length === 1 && ranks.at(-1) === pane) ranks.push(left[0]); // the last one is what is left
-        question.querySelector("input").value = ranks.join(",");
+        const ranks = order(question);
+        const changed = ranks.includes(pane) ? ranks.filter((each) => each !== pane) : [...ranks, pane];
+        question.querySelector("input").value = changed.join(",");
         this.mark(question);
         show(question);
         this.#answered(question);
@@ -83,5 +85,6 @@ function show(question) {
     choice.querySelector("span").textContent = rank < 0 ? "–" : `${rank + 1}.`;
     if (rank >= 0) names[rank] = choice.querySelector("b").textContent;
   }
-  question.querySelector(".order").textContent = names.length ? `Best to worst: ${names.join(", ")}` : "Name the best first.";
+  const told = names.length ? `Best to worst: ${names.join(", ")}` : "Name the best first.";
+  question.querySelector(".order").textContent = told;
 }

@@ -44,7 +44,8 @@ export function listen(canvas, view, room) {
 
   const lifted = (event) => {
     if (!fingers.delete(event.pointerId)) return;
-    if (event.type === "pointerup" && !fingers.size && moved <= STILL && event.button === 0) room.point(view, ...at(event));
+    const clicked = event.type === "pointerup" && !fingers.size && moved <= STILL && event.button === 0;
+    if (clicked) room.point(view, ...at(event));
   };
   canvas.addEventListener("pointerup", lifted);
   canvas.addEventListener("pointercancel", lifted);

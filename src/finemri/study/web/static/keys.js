@@ -1,4 +1,4 @@
-// Everything by keyboard. A picture that has the focus is moved by arrows; elsewhere they choose, or go to other slices.
+// Everything by keyboard. A picture with the focus is moved by arrows; elsewhere they choose, or go to other slices.
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const STEP = 0.05; // of the whole window

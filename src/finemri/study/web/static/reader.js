@@ -16,7 +16,10 @@ const watch = new Watch();
 let ready = false;
 let sent = false;
 
-const answers = new Answers(form, allow);
+const answers = new Answers(form, () => {
+  say("");
+  allow();
+});
 
 function allow() {
   send.disabled = !ready || sent || answers.open.length > 0;
@@ -59,9 +62,9 @@ async function fetched(url) {
 
 async function viewed() {
   const numbers = (text) => text.split(" ").map(Number);
-  const about = { shape: numbers(panes.dataset.shape), spacing: numbers(panes.dataset.spacing), white: Number(panes.dataset.white) };
-  const isVolume = panes.dataset.view === "volume";
-  const View = isVolume ? (await import("./viewer-volume.js")).VolumeView : (await import("./viewer-slice.js")).SliceView;
+  const { view, shape, spacing, white } = panes.dataset;
+  const about = { shape: numbers(shape), spacing: numbers(spacing), white: Number(white) };
+  const { View } = await (view === "volume" ? import("./viewer-volume.js") : import("./viewer-slice.js"));
   const canvases = [...panes.querySelectorAll("canvas")];
   const contents = await Promise.all(canvases.map((canvas) => fetched(canvas.dataset.url)));
   const views = canvases.map((canvas) => new View(canvas, about));
@@ -85,19 +88,29 @@ function tell(room, state) {
   panes.querySelector("#slice-name").textContent = `${["Axial", "Coronal", "Sagittal"][state.tile]} ${number}/${count}`;
 }
 
+// Planes and lines of volumes stay as they were in the trial before; windows start anew.
+const keep = ({ plane, lines }) => sessionStorage.setItem("habits", JSON.stringify({ plane, lines }));
+
+function kept(view) {
+  const { plane, lines } = JSON.parse(sessionStorage.getItem("habits") ?? "{}");
+  return { ...(view.planed && plane !== undefined && view.planed(plane)), ...(lines !== undefined && { lines }) };
+}
+
 function doings(room) {
   return {
     planes: () => {
       if (!room.views[0].planed) return;
-      const plane = (room.state.plane + 1) % 4;
-      sessionStorage.setItem("plane", plane);
-      room.change(room.views[0].planed(plane));
+      room.change(room.views[0].planed((room.state.plane + 1) % 4));
+      keep(room.state);
     },
     nearer: () => room.zoom(1.25),
     farther: () => room.zoom(0.8),
     smooth: () => room.change({ smooth: !room.state.smooth }),
     reset: () => room.reset(),
-    lines: () => room.change("lines" in room.state ? { lines: !room.state.lines } : { cross: null }),
+    lines: () => {
+      room.change("lines" in room.state ? { lines: !room.state.lines } : { cross: null });
+      keep(room.state);
+    },
     next: () => answers.next(),
     pause: () => document.querySelector("#pause").requestSubmit(),
     back: () => document.querySelector("#back")?.click(),
@@ -113,8 +126,7 @@ try {
     room.scroll(Number(target.value) - room.views[0].slice(room.state)[0]);
   });
   shortcuts({ answers, room, todo });
-  const plane = sessionStorage.getItem("plane"); // as in the trial before
-  room.change(plane !== null && room.views[0].planed ? room.views[0].planed(Number(plane)) : {});
+  room.change(kept(room.views[0]));
   requestAnimationFrame(() => requestAnimationFrame(() => {
     ready = true;
     watch.start();
@@ -123,5 +135,6 @@ try {
   }));
 } catch (error) {
   panes.dataset.ready = "no";
-  say(/WebGL/i.test(error.message) ? "This browser can’t draw volumes, as it has no WebGL 2; open your link in another." : error.message);
+  const blind = /WebGL/i.test(error.message);
+  say(blind ? "This browser can’t draw volumes, as it has no WebGL 2; open your link in another." : error.message);
 }

@@ -25,8 +25,8 @@ export class Room {
   }
 
   reset() {
-    const { smooth, plane } = this.state;
-    this.change({ ...this.first, smooth, ...(plane === undefined ? {} : { plane }) });
+    const { smooth, plane, tile } = this.state; // how one looks, not what one sees
+    this.change({ ...this.first, smooth, plane, tile });
   }
 
   // Of the whole window: across it gets wider, up it gets brighter.

@@ -5,7 +5,7 @@ import { clamp } from "./room.js";
 const MOST_ZOOM = 16;
 const CROSS = "#d8a657";
 
-export class SliceView {
+export class View {
   home = { zoom: 1, x: 0.5, y: 0.5, cross: null }; // x, y: the place of the image that is in the middle
 
   constructor(canvas, { shape, spacing }) {
@@ -29,7 +29,8 @@ export class SliceView {
     this.state = state;
     const { canvas } = this;
     const ratio = window.devicePixelRatio || 1;
-    const [across, down] = [canvas.clientWidth, canvas.clientHeight].map((side) => Math.max(1, Math.round(side * ratio)));
+    const sides = [canvas.clientWidth, canvas.clientHeight];
+    const [across, down] = sides.map((side) => Math.max(1, Math.round(side * ratio)));
     if (canvas.width !== across || canvas.height !== down) Object.assign(canvas, { width: across, height: down });
     this.#window(state);
     const pen = canvas.getContext("2d", { alpha: false });
@@ -40,7 +41,9 @@ export class SliceView {
     const scale = this.#scale(state) * ratio;
     const [left, top] = [across / 2 - state.x * this.width * scale, down / 2 - state.y * this.height * scale];
     pen.drawImage(this.image, left, top, this.width * scale, this.height * scale);
-    if (state.cross) cross(pen, left + state.cross[0] * this.width * scale, top + state.cross[1] * this.height * scale, ratio);
+    if (!state.cross) return;
+    const [x, y] = state.cross;
+    cross(pen, left + x * this.width * scale, top + y * this.height * scale, ratio);
   }
 
   zoomed(state, factor, x, y) {
@@ -54,7 +57,8 @@ export class SliceView {
   panned(state, dx, dy) {
     const scale = this.#scale(state);
     if (state.zoom === 1) return {};
-    return { x: clamp(state.x - dx / (this.width * scale), 0, 1), y: clamp(state.y - dy / (this.height * scale), 0, 1) };
+    const [x, y] = [state.x - dx / (this.width * scale), state.y - dy / (this.height * scale)];
+    return { x: clamp(x, 0, 1), y: clamp(y, 0, 1) };
   }
 
   pointed(state, x, y) {
@@ -93,7 +97,9 @@ function cross(pen, x, y, ratio) {
   pen.strokeStyle = CROSS;
   pen.lineWidth = ratio;
   pen.beginPath();
-  for (const [x1, y1, x2, y2] of [[0, y, x - gap, y], [x + gap, y, width, y], [x, 0, x, y - gap], [x, y + gap, x, height]]) {
+  const across = [[0, y, x - gap, y], [x + gap, y, width, y]];
+  const down = [[x, 0, x, y - gap], [x, y + gap, x, height]];
+  for (const [x1, y1, x2, y2] of [...across, ...down]) {
     pen.moveTo(x1, y1);
     pen.lineTo(x2, y2);
   }

@@ -5,6 +5,7 @@ import { clamp } from "./room.js";
 
 const TYPES = [SLICE_TYPE.MULTIPLANAR, SLICE_TYPE.AXIAL, SLICE_TYPE.CORONAL, SLICE_TYPE.SAGITTAL];
 const MOST_ZOOM = 10;
+const LINE = 1.5; // pixels: less would fall between two
 const SMALL = 360; // pixels: too few for three planes
 const QUIET = {
   interactive: false, // its double click would set a window of its own
@@ -17,24 +18,27 @@ const QUIET = {
   sagittalNoseLeft: true,
   fontColor: [0.5, 0.53, 0.56, 1],
   fontSizeScaling: 0.3,
-  crosshairColor: [0.85, 0.65, 0.34, 0.8],
-  crosshairGap: 8,
-  crosshairWidth: 0.15,
+  crosshairColor: [0.85, 0.65, 0.34, 0.7],
+  crosshairWidthUnit: "mm",
+  crosshairGap: 16, // half widths of a line: what is pointed at stays free
 };
 
-export class VolumeView {
+export class View {
   constructor(canvas, { shape, white }) {
     Object.assign(this, { canvas, shape, white });
     const small = Math.min(canvas.clientWidth, canvas.clientHeight) < SMALL;
     this.home = { zoom: 1, pan: [0, 0, 0], cross: [0.5, 0.5, 0.5], lines: true, plane: small ? 1 : 0, tile: 0 };
     this.volume = new Niivue(QUIET);
-    this.drawn = {};
+    const drawn = { low: 0, high: white, smooth: true, plane: 0 }; // what NiiVue begins with: to set it again takes long
+    Object.assign(this, { drawn, line: LINE });
   }
 
   async load(content) {
     await this.volume.attachToCanvas(this.canvas, false); // no browser's own smoothing of edges
-    const window_ = { cal_min: 0, cal_max: this.white, trustCalMinMax: true };
-    this.volume.addVolume(await NVImage.loadFromUrl({ url: content, name: "picture.nii", colormap: "gray", ...window_ }));
+    const told = { name: "picture.nii", colormap: "gray", cal_min: 0, cal_max: this.white, trustCalMinMax: true };
+    this.volume.addVolume(await NVImage.loadFromUrl({ url: content, ...told }));
+    this.watch = new ResizeObserver(() => this.drawn.cross && this.draw(this.drawn));
+    this.watch.observe(this.canvas);
   }
 
   draw(state) {
@@ -45,11 +49,12 @@ export class VolumeView {
     }
     if (drawn.smooth !== state.smooth) volume.setInterpolation(!state.smooth);
     if (drawn.plane !== state.plane) volume.setSliceType(TYPES[state.plane]);
-    volume.opts.crosshairWidth = state.lines ? QUIET.crosshairWidth : 0;
+    volume.opts.crosshairWidth = state.lines ? this.line : 0;
     volume.scene.pan2Dxyzmm = [...state.pan, state.zoom];
     volume.scene.crosshairPos = state.cross;
     this.drawn = { ...state };
     volume.drawScene();
+    if (state.lines && this.#thin()) volume.drawScene();
   }
 
   zoomed(state, factor) {
@@ -60,7 +65,7 @@ export class VolumeView {
   }
 
   panned(state, dx, dy, x, y) {
-    const [toX, toY] = this.#pixels(x ?? this.canvas.clientWidth / 4, y ?? this.canvas.clientHeight / 4);
+    const [toX, toY] = x === undefined ? this.#middle(state) : this.#pixels(x, y);
     const [byX, byY] = this.#pixels(dx, dy);
     const to = this.volume.screenXY2mm(toX, toY);
     const from = this.volume.screenXY2mm(toX - byX, toY - byY, to[3]);
@@ -88,6 +93,18 @@ export class VolumeView {
     return { plane, ...(plane ? { tile: plane - 1 } : {}) };
   }
 
+  // Whether the lines, which NiiVue measures in millimetres, had to be made as thin as on other zooms.
+  #thin() {
+    const { volume } = this;
+    const pixels = volume.screenSlices.map(({ fovMM, leftTopWidthHeight: box }) => Math.abs(fovMM[0] / box[2]));
+    const line = LINE * Math.max(...pixels);
+    if (!Number.isFinite(line) || Math.abs(line - this.line) < 0.01 * line) return false;
+    this.line = volume.opts.crosshairWidth = line;
+    volume.opts.crosshairGap = QUIET.crosshairGap * volume.uiData.dpr;
+    volume.crosshairs3D?.mm.fill(NaN); // else it keeps the old ones
+    return true;
+  }
+
   #stepped(part, axis, steps) {
     const count = this.shape[axis];
     return (clamp(Math.floor(part * count) + steps, 0, count - 1) + 0.5) / count;
@@ -100,6 +117,13 @@ export class VolumeView {
       if (axCorSag <= SLICE_TYPE.SAGITTAL && place[0] >= 0) return [axCorSag, place];
     }
     return [];
+  }
+
+  #middle({ tile }) {
+    const { screenSlices } = this.volume;
+    const shown = screenSlices.find(({ axCorSag }) => axCorSag === tile) ?? screenSlices[0];
+    const [left, top, width, height] = shown.leftTopWidthHeight;
+    return [left + width / 2, top + height / 2];
   }
 
   #pixels(x, y) {

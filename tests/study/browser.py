@@ -1,0 +1,74 @@
+"""A real browser, headless: Chromium as the machine has it, driven by Playwright."""
+
+import io
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync "
+    "--disable-component-update --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
+)
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+READY = "#panes[data-ready=yes]"
+
+
+def started() -> Iterator["Browser"]:
+    """Chromium; skips where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium is installed; .ci/run installs it")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=ARGUMENTS.split())
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def machine(browser: "Browser", address: str, **kind: Any) -> Iterator["Page"]:
+    """A page of a browser that nobody used before; what its console complains of, and whom else it asks, fails."""
+    context = browser.new_context(**(kind or DESK))
+    context.set_default_timeout(60_000)
+    wrong: list[str] = []
+    context.on("console", lambda told: wrong.append(told.text) if told.type in ("error", "warning") else None)
+    context.on("weberror", lambda told: wrong.append(str(told.error)))
+    context.on("request", lambda asked: None if at_home(asked.url, address) else wrong.append(asked.url))
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+    assert not wrong, "\n".join(wrong)
+
+
+def at_home(url: str, address: str) -> bool:
+    """Whether it is of this server, or of the page itself."""
+    return url.startswith((f"{address}/", "data:", "blob:"))
+
+
+def spread(drawn: "Locator") -> float:
+    """Standard deviation of what is drawn there, in grey values of 255: a blank canvas has none."""
+    from PIL import Image
+
+    return float(np.asarray(Image.open(io.BytesIO(drawn.screenshot())).convert("L"), np.float64).std())
+
+
+def answered(page: "Page", key: str) -> None:
+    """One trial by keyboard, when it is there."""
+    page.wait_for_selector(READY)
+    page.keyboard.press(key)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def place(page: "Page") -> int:
+    """The trial that is shown, from 1."""
+    return int(page.locator("header.bar progress + p").inner_text().split("·")[-1].split(" of ")[0])
