@@ -19,13 +19,13 @@ from gallery import means, named, one_slice, picture, settings, tell
 from people import make_people
 
 run = settings(__doc__, "000")
-cohort = run.cohort or make_people(run.into / "people", spacing=(3.0, 3.0, 4.0), shape=(56, 64, 12), quick=run.quick)
-matrix = (32, 32) if run.quick else (56, 64)
+cohort = run.cohort or make_people(run.into / "people", spacing=(5.0, 5.0, 4.0), shape=(32, 40, 12), quick=run.quick)
+matrix = (16, 20) if run.quick else (32, 40)
 
 # %% The paper's baseline, LSGAN + L1; and its Wasserstein critic, which needs no pairs
 
 supervised = replace(
-    RECIPES["kspace-lsgan-l1"], adversarial_rounds=run.rounds(100), batch=2, rate=1e-3, schedule="cosine"
+    RECIPES["kspace-lsgan-l1"], adversarial_rounds=run.rounds(500), batch=2, rate=5e-4, clip=1.0, schedule="cosine"
 )
 scanning = replace(supervised.scanning, matrices=(matrix,))
 many = replace(supervised, scanning=scanning)

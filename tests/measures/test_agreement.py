@@ -96,6 +96,9 @@ def test_intervals_and_certainty() -> None:
     assert found["a"].low == found["a"].high == pytest.approx(found["a"].value)  # everybody is alike
     sure = strengths([choice for n in range(6) for choice in choices_of_ranking(["a", "b", "c"], f"p{n}")])
     assert math.inf > sure["a"].value > sure["b"].value > sure["c"].value > -math.inf
+    assert all(math.isnan(end) for each in sure.values() for end in (each.low, each.high)), (
+        "the prior's, not the data's"
+    )
 
 
 def test_methods_that_nobody_compared() -> None:

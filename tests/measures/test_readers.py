@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from finemri.measures.readers import Opinion, compare, mean_of, mean_opinions, mixed_model, sign_flips
+from finemri.measures.readers import Opinion, compare, complete, mean_of, mean_opinions, mixed_model, sign_flips
 from finemri.refusal import Refusal
 
 
@@ -72,7 +72,8 @@ def test_the_mixed_model_is_that_of_two_way_variance() -> None:
     v = (P + R) / 6
     freedom = v**2 / ((P**2 / 2 + R**2) / 36)
     assert mixed_model(table) == pytest.approx(2 * stats.t.sf(3.5 / math.sqrt(v), freedom))
-    assert (mixed_model(np.ones((2, 3))), mixed_model(np.zeros((2, 3)))) == (0, 1)
+    assert mixed_model(np.zeros((2, 3))) == 1
+    assert math.isnan(mixed_model(np.ones((2, 3)))), "six scores that are the same are no proof, let alone p = 0"
     assert math.isnan(mixed_model(np.ones((1, 3))))
 
 
@@ -83,3 +84,29 @@ def test_many_people_are_drawn_and_not_counted_out() -> None:
 def test_nobody_judged_it() -> None:
     with pytest.raises(Refusal, match="No reader judged"):
         compare(opinions(0), "nobody")
+
+
+def test_thirds_of_a_score_cancel_and_tie() -> None:
+    """Three slices a person: 7/3 − 2 of one reader and 1 − 4/3 of the other are 0 together, and the same in size."""
+    told = []
+    for n in range(6):
+        for method, by_reader in (("new", ((2, 2, 3), (1, 1, 1))), ("old", ((2, 2, 2), (1, 1, 2)))):
+            told += [Opinion(f"r{r}", f"p{n}", method, s) for r, scores in enumerate(by_reader) for s in scores]
+    (new,) = compare(told, "old")
+    assert (new.mean.mean, new.p, new.rank_biserial, new.p_ranks) == (0, 1, 0, 1)
+
+
+def test_who_stopped_early_drops_nobody() -> None:
+    """A third reader who judged one person: the mixed model is that of the two who judged all."""
+    table = np.add.outer([0.0, 1.0], [1.0, 2.0, 6.0])
+    gone = np.vstack([table, [[math.nan, 4.0, math.nan]]])
+    rare = np.vstack([np.tile([2.0, 3.0], (2, 3)), [[1.0] + [math.nan] * 5]])
+    assert mean_of(rare).both[0] < mean_of(rare).mean < mean_of(rare).both[1], "though some draws judged nobody at all"
+    assert complete(gone) == pytest.approx(table)
+    assert mixed_model(gone) == mixed_model(table)
+    assert complete(np.array([[math.nan, math.nan]])).size == 0
+
+
+def test_methods_that_share_no_person_are_not_compared() -> None:
+    told = [Opinion("r", "p1", "a", 1), Opinion("r", "p2", "b", 2), Opinion("r", "p1", "c", 3)]
+    assert [each.method for each in compare(told, "a")] == ["c"]

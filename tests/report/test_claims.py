@@ -10,12 +10,14 @@ import pytest
 
 from finemri import cli
 from finemri.measures import contract_of
+from finemri.measures.statistics import gains
 from finemri.measures.tidy import Row, write_rows
 from finemri.refusal import Refusal
 from finemri.report import report
 from finemri.report.claimed import Docket, claimed
 from finemri.report.claims import Claim, Claims, read_claims
 from finemri.report.found import find_jobs
+from finemri.report.tables import verdict_of
 from finemri.report.verdicts import Ruling, judge
 
 WOBBLE = (0.3, -0.2, 0.1, -0.3, 0.2, -0.1, 0.25, -0.25, 0.15, -0.15)
@@ -92,6 +94,33 @@ def test_within_takes_both_bounds(tmp_path: Path) -> None:
     below = judged(tmp_path, claim("level", direction="lower", margin=-0.25))[0]
     assert inside.p == max(above.p, below.p)
     assert outside.p == pytest.approx(2 * 2**-10)
+
+
+def lopsided() -> list[Row]:
+    """Seven of forty people gain a lot and all others lose a little: the mean is above 0, the ranks are below."""
+    contract = contract_of("psnr", mask="head", peak=100.0, crop="none")
+    return [
+        Row(f"anna-{n}", method, "blur", 2, "psnr", 30.0 + gain, contract)
+        for n in range(40)
+        for method, gain in (("base", 0.0), ("good-seed0", 20.0 + n / 100 if n < 7 else -1.0 - n / 1000))
+    ]
+
+
+def test_mean_and_ranks_that_disagree_settle_nothing(tmp_path: Path) -> None:
+    for direction in ("higher", "lower"):
+        (ruling,) = judged(tmp_path, claim(direction=direction), some=lopsided())
+        assert ruling.low > 0
+        assert ruling.p_holm < 0.05, "of the losses"
+        assert (ruling.verdict, "ranks lie on different sides" in ruling.why) == ("not settled", True)
+    (gain,) = gains(lopsided(), "base")
+    assert (gain.sure, gain.p_holm < 0.05, gain.rank_biserial < 0 < gain.mean) == (True, True, True)
+    assert verdict_of(gain, 0.05, tested=True) == "open"
+
+
+def test_a_papers_zero_is_a_number(tmp_path: Path) -> None:
+    found = judged(tmp_path, claim(paper_a=0.0))
+    section = claimed(Docket(Claims("t", (found[0].claim,)), found), {("", found[0].key): 1}, 0.05)  # type: ignore[dict-item]
+    assert '<td class="n">0, –</td>' in section
 
 
 def test_holm_over_the_claims_of_the_page(tmp_path: Path) -> None:

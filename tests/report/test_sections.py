@@ -9,9 +9,13 @@ import pytest
 from finemri.measures.costs import Cost, write_costs
 from finemri.measures.spectrum import radial_power
 from finemri.measures.statistics import gains
+from finemri.measures.structures import Judgement
 from finemri.measures.tidy import write_table
 from finemri.refusal import Refusal
 from finemri.report import report
+from finemri.report.found import find_jobs
+from finemri.report.tables import groups_of
+from finemri.report.words import better_of
 from tests.report.made import MINE, Page, folder, page_of, row, rows, with_images
 
 OPTIONAL = ("Spectra", "Cost beside quality", "Label budgets", "Sizes of structures", "Kernels crossed", "Conventions",
@@ -70,9 +74,35 @@ def test_kernels_crossed(tmp_path: Path) -> None:
     assert found == [[3.0, 2.0, 4.0, -1.5, -2.0, -1.0]], "once, though two jobs are of it"
     assert page.tags["strong"] == 2, "judged on what it learnt from"
     assert "judged on kspace" in page.words
+    assert sum("--cross --scale 2 --into DIR" in words for words in page.words) == 2, "one command made both"
     (tmp_path / "cross.csv").write_text(",".join(head) + "\na,b,blur,psnr,high,1,2,3\n")
     with pytest.raises(Refusal, match=r"cross\.csv is not a table"):
         report(tmp_path)
+
+
+def test_many_structures_do_not_flood_the_results(tmp_path: Path) -> None:
+    """The means over structures stand for them, where there are means; all of them follow below."""
+    judgement = Judgement("net", "slice by slice", "the truth", {})
+    some = rows(2)
+    for kind in ("volume", "dice", "sis", "surface", "hausdorff95"):
+        for label in (1, 2, None):
+            contract = judgement.contract(kind, label, 2)
+            some += [replace(r, measure=contract.measure, contract=contract) for r in rows(2) if r.measure == "psnr"]
+    (job,) = find_jobs(folder(tmp_path / "all", some))
+    main = {group.key[3] for group in groups_of(job, 0.05) if group.is_main}
+    assert main == {"psnr", "ssim", "gradient-energy", "dice-mean", "sis-mean", "surface-mean"}
+    page = " ".join(page_of(job.folder).words)
+    main_part, _, below = page.partition("Every other measure")
+    assert "Dice of label 1" not in main_part.partition("Failures")[0]
+    assert "Dice of label 1" in below
+    (slices,) = find_jobs(folder(tmp_path / "slices", [row for row in some if not row.measure.endswith("-mean")]))
+    assert {"dice-1", "dice-2", "sis-1"} <= {group.key[3] for group in groups_of(slices, 0.05) if group.is_main}
+
+
+def test_of_outlines_none_is_best() -> None:
+    assert better_of("surface-1") == better_of("hausdorff95-mean") == ("lower", 0.0)
+    assert better_of("dice-mean") == ("higher", 1.0)
+    assert better_of("volume-1")[0] is None
 
 
 def test_doubts_are_told_and_nobody_is_named(tmp_path: Path) -> None:

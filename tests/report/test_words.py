@@ -25,7 +25,8 @@ def test_contracts_merge_where_numbers_alone_differ() -> None:
         {"degradation": "blur + Rician 0.05 (seed 3)", "scale": 2, "people": "validation of 0712"},
         {"degradation": "poisson-2d 4x, ACS 0.1, 8 coils, noise 0.01, one mask, seed 7", "scale": 4, "axis": 0,
          "matrix": "48x32", "slices": 6, "phase": True, "domain": None, "peak": "scan", "segmenter": "5d14"},
-        {"degradation": "pairs", "scale": 1, "peak": "slice", "people": None},
+        {"degradation": "pairs", "scale": 1, "peak": "slice", "people": None, "segmenter": "5d14", "workers": 3},
+        {"degradation": "blur-0.7", "scale": 4, "people": None, "segmenter": "outside"},
     ],
 )  # fmt: skip
 def test_the_command_is_one_that_finemri_takes(settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,6 +40,13 @@ def test_the_command_is_one_that_finemri_takes(settings: dict[str, object], monk
     assert tuple(verb.methods) == ("spline", "net@12ab")
     if verb.degradation == "blur":
         assert (verb.noise, verb.seed, verb.part, verb.people) == (0.05, 3, "validation", (Path("SPLIT"),))
+    told = {"5d14": Path("5d14"), "outside": Path("MAPS")}
+    assert verb.segmenter == told.get(str(settings.get("segmenter")))
+    assert verb.workers == settings.get("workers", "auto")
+    if settings["degradation"] == "blur-0.7":
+        assert (verb.degradation, verb.scale, verb.sampling) == ("blur-0.7", 4, None)
+        crossed = command_of(settings, ["spline"], "", images=False, crossed=True)
+        assert crossed == "finemri evaluate --cohort COHORT --methods spline --cross --scale 4 --into DIR"
     if verb.sampling:
         assert (verb.sampling, verb.acceleration, verb.acs, verb.coils) == ("poisson-2d", 4, 0.1, 8)
         assert (verb.one_mask, verb.seed, verb.matrix, verb.phase, verb.axis) == (True, 7, (48, 32), True, 0)

@@ -85,6 +85,7 @@ def judged(page: "Page", name: str, shots: Path) -> None:
 def visited(page: "Page") -> list[str]:
     """What Tab comes by, once around; each must be seen to have the focus."""
     told: list[str] = []
+    page.evaluate("document.body.focus()")
     for _ in range(80):
         page.keyboard.press("Tab")
         name, is_marked, is_in_view = page.evaluate(FOCUSED)

@@ -10,7 +10,7 @@ import httpx
 import nibabel as nib
 import pytest
 
-from finemri.study.design import SPOILT
+from finemri.study.design import SPOILT, Shown
 from finemri.study.images import Showing
 from finemri.study.organise import Study, View
 from finemri.study.pictures import Picture
@@ -123,7 +123,8 @@ def test_pages_of_trials_differ_in_names_and_numbers_alone(study: Study) -> None
 def test_pictures_are_alike_but_for_their_pixels(study: Study) -> None:
     with serving(study) as office:
         reader = office.reader()
-        heads, contents = set(), {}
+        heads: set[tuple[tuple[str, str], ...]] = set()
+        contents: dict[Shown, bytes] = {}
         for trial in reader.trials:
             page = reader.page()
             for url, shown in zip(page.pictures, trial.shown, strict=True):

@@ -56,7 +56,7 @@ def check_enough(people: int, alpha: float = ALPHA, methods: int = 1) -> None:
     if least >= alpha:
         needed = next(n for n in range(people, 10_000) if methods * smallest_p(n) < alpha)
         of = f" and {methods} methods" if methods > 1 else ""
+        who = "1 person" if people == 1 else f"{people} people"
         raise Refusal(
-            f"With {people} people{of} no p falls below {least:.2g}, so no test reaches {alpha:g}; "
-            f"judge {needed} people or more."
+            f"With {who}{of} no p falls below {least:.2g}, so no test reaches {alpha:g}; judge {needed} people or more."
         )

@@ -40,8 +40,10 @@ class Strength:
 def strengths(choices: Sequence[Choice], prior: float = PRIOR) -> dict[str, Strength]:
     """P(i preferred to j) = 1 / (1 + e^(θⱼ − θᵢ)), Σ θ = 0 (Bradley & Terry, 1952): θ by maximum likelihood.
 
-    The interval is the percentile bootstrap's over people, with a fixed seed; NaN for fewer than five people. Raises
-    Refusal for methods that were never compared, directly or by way of others.
+    The interval is the percentile bootstrap's over people, with a fixed seed; NaN for fewer than five people, and where
+    the methods fall into better ones that never lost and worse ones that never won: no likelihood is largest then
+    (Ford, 1957), and how far apart they are is the prior's word. Raises Refusal for methods that were never compared,
+    directly or by way of others.
     """
     methods = sorted({name for choice in choices for name in (choice.winner, choice.loser)})
     if len(methods) < 2:
@@ -54,7 +56,7 @@ def strengths(choices: Sequence[Choice], prior: float = PRIOR) -> dict[str, Stre
         won[people.index(choice.person), place[choice.winner], place[choice.loser]] += 1
     whole = _fit(won.sum(axis=0), prior)
     low = high = np.full(len(methods), math.nan)
-    if len(people) >= 5:
+    if len(people) >= 5 and _mixed(won.sum(axis=0)):
         drawn = np.random.default_rng(SEED).integers(len(people), size=(RESAMPLES, len(people)))
         found = [_fit(won[draw].sum(axis=0), prior) for draw in drawn]
         low, high = np.percentile(found, [2.5, 97.5], axis=0)
@@ -83,6 +85,14 @@ def _fit(won: Float64[np.ndarray, "winners losers"], prior: float) -> Float64[np
     theta: np.ndarray = np.asarray(choix.ilsr_pairwise_dense(won, alpha=prior, max_iter=1000), np.float64)
     centred: np.ndarray = theta - theta.mean()
     return centred
+
+
+def _mixed(won: Float64[np.ndarray, "winners losers"]) -> bool:
+    """Whether every method won against every other, directly or by way of others."""
+    over = (won > 0) | np.eye(len(won), dtype=bool)
+    for _ in won:
+        over = (over.astype(int) @ over.astype(int)) > 0
+    return bool(over.all())
 
 
 def _check_connected(methods: Sequence[str], choices: Sequence[Choice]) -> None:

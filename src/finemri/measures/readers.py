@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 from scipy import stats
 
 from finemri.measures.effects import holm, rank_biserial
@@ -22,6 +22,8 @@ FEWEST = 5
 """People that an interval takes, as for every other measure."""
 COUNTED = 12
 """People of whom every vector of signs is tried."""
+DECIMALS = 9
+"""Of differences: thirds of a score that are the same on paper must tie, and those that cancel must be 0."""
 Table = Float64[np.ndarray, "readers people"]
 """NaN where a reader judged nothing of a person."""
 
@@ -59,11 +61,12 @@ class Difference:
     p: float
     """Wilcoxon's signed-rank test over people of the mean over readers, as in Seitzer et al. (2018); two-sided."""
     p_holm: float
-    """Adjusted for all methods that are held against ``other``."""
+    """Adjusted for all methods that are held against ``other``, and not over the choice of ``other``."""
     p_ranks: float
     """Rank test of readers × people (see ``sign_flips``), two-sided."""
     p_readers: float
-    """Of a mixed model in which the readers were drawn too (see ``mixed_model``); NaN for one reader."""
+    """Of a mixed model in which the readers were drawn too (see ``mixed_model``); NaN for one reader, and where nobody
+    differs. Neither this nor ``p_ranks`` is adjusted."""
     superiority: float
     """P(better) + P(same) / 2, over readers and people: ½ where nobody sees a difference."""
     rank_biserial: float
@@ -91,17 +94,19 @@ def mean_opinions(opinions: Sequence[Opinion]) -> dict[str, Mean]:
 
 
 def compare(opinions: Sequence[Opinion], other: str) -> list[Difference]:
-    """Every method against ``other``. Raises Refusal where nobody judged that."""
+    """Every method that somebody judged beside ``other``, same person. Raises Refusal where nobody judged ``other``."""
     methods = [m for m in dict.fromkeys(opinion.method for opinion in opinions) if m != other]
     against, _, people = table_of(opinions, other)
     if not np.isfinite(against).any():
         raise Refusal(f"No reader judged {other}, so nothing can be held against it; choose another method.")
     found = []
     for method in methods:
-        table = table_of(opinions, method)[0] - against
+        table: Table = np.round(table_of(opinions, method)[0] - against, DECIMALS)
         known = np.isfinite(table)
+        if not known.any():
+            continue
         by_person = _by_person(table, people)
-        superiority = float(np.mean((table[known] > 0) + 0.5 * (table[known] == 0))) if known.any() else math.nan
+        superiority = float(np.mean((table[known] > 0) + 0.5 * (table[known] == 0)))
         ps = wilcoxon(by_person), sign_flips(table), mixed_model(table)
         counts = len(by_person), int(known.any(axis=1).sum())
         found.append(
@@ -151,10 +156,10 @@ def mixed_model(table: Table) -> float:
     """p of difference = μ + reader + person + rest, readers and people both drawn at random: t = mean / √v with
     v = (P + R − E) / (r p), P, R and E the mean squares, and Satterthwaite's freedom (Dorfman, Berbaum & Metz, 1992).
 
-    For readers and people not in the study, which ``wilcoxon`` and ``sign_flips`` say nothing of. Cells that are
-    missing drop their person. NaN for fewer than two of either.
+    For readers and people not in the study, which ``wilcoxon`` and ``sign_flips`` say nothing of. Of ``complete``
+    readers and people. NaN for fewer than two of either, and where all differ by the same: without spread, no test.
     """
-    table = table[:, np.isfinite(table).all(axis=0)]
+    table = complete(table)
     r, p = table.shape
     if r < 2 or p < 2:
         return math.nan
@@ -163,9 +168,19 @@ def mixed_model(table: Table) -> float:
     E = np.square(table - by_person - by_reader[:, None] + mean).sum() / ((r - 1) * (p - 1))
     v = max(P + R - E, P, R) / (r * p)
     if v <= 1e-12 * mean**2:  # everybody says the same
-        return 1.0 if mean == 0 else 0.0
+        return 1.0 if mean == 0 else math.nan
     parts = (P**2 / (p - 1) + R**2 / (r - 1) + E**2 / ((r - 1) * (p - 1))) / (r * p) ** 2
     return float(2 * stats.t.sf(abs(mean) / math.sqrt(v), v**2 / parts))
+
+
+def complete(table: Table) -> Float64[np.ndarray, "whole_readers whole_people"]:
+    """The readers and people without a gap that leave the most judgements: who stopped early drops no person."""
+    known = np.isfinite(table)
+    order = [int(n) for n in np.argsort(-known.sum(axis=1), kind="stable")]
+    best = max(range(1, len(order) + 1), key=lambda n: _worth(known[order[:n]]))
+    readers = sorted(order[:best])
+    found: np.ndarray = table[readers][:, known[readers].all(axis=0)]
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -179,7 +194,13 @@ def _flips(count: int) -> Float64[np.ndarray, "flips people"]:
 def _by_person(table: Table, people: Sequence[str]) -> Mapping[str, float]:
     """Person -> mean over the readers who judged both."""
     known = np.isfinite(table).any(axis=0)
-    return {person: float(np.nanmean(table[:, n])) for n, person in enumerate(people) if known[n]}
+    return {person: round(float(np.nanmean(table[:, n])), DECIMALS) for n, person in enumerate(people) if known[n]}
+
+
+def _worth(known: Bool[np.ndarray, "readers people"]) -> tuple[bool, int]:
+    """Whether there are two of both without a gap, and how many judgements those are."""
+    people = int(known.all(axis=0).sum())
+    return min(len(known), people) > 1, len(known) * people
 
 
 def _mean(table: Table) -> float:
@@ -194,7 +215,7 @@ def _interval(table: Table, *, readers: bool, people: bool) -> tuple[float, floa
     by_person = rng.multinomial(p, np.full(p, 1 / p), size=RESAMPLES) if people else np.ones((RESAMPLES, p))
     with np.errstate(invalid="ignore"):
         each = (by_reader @ filled) / (by_reader @ known)  # a person's mean over the readers drawn
-    weight = by_person * np.isfinite(each)
-    means = (weight * np.nan_to_num(each)).sum(axis=1) / weight.sum(axis=1)
+        weight = by_person * np.isfinite(each)
+        means = (weight * np.nan_to_num(each)).sum(axis=1) / weight.sum(axis=1)  # NaN: none of them judged any of these
     low, high = np.nanpercentile(means, [2.5, 97.5])
     return float(low), float(high)

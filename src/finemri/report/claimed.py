@@ -20,8 +20,8 @@ RULES = """
 A − B: person by person, each the mean over the seeds of A and of B, and over the scans of the person.
 Below its mean the 95 % interval (BCa over people), and where the claim is true. People: of how many it is true.
 Below the seeds: the least and the greatest A − B of any seed of A with any of B.
-Reproduced: the whole interval lies where the claim is true, and p is below {level}.
-Not reproduced: the whole interval lies where the claim is not true, and p is below {level}.
+Reproduced: the whole interval and the ranks lie where the claim is true, and p is below {level}.
+Not reproduced: the whole interval and the ranks lie where the claim is not true, and p is below {level}.
 Not settled: all else. It is no evidence against a claim.
 p: Wilcoxon's signed-rank test of A − B less the claim's bound, two-sided, adjusted by Holm over {tests} tests.
 Of several seeds, each of A against each of B must lie on the same side of the bound; else the claim is not settled.
@@ -66,7 +66,7 @@ def _row(ruling: Ruling, contracts: Mapping[tuple[str, Key], int]) -> list[str]:
     first = text + _small(esc(". ".join(part for part in (claim.source, claim.note) if part)))
     verdict = cell(esc(ruling.verdict) + why, kind=f"verdict {LOOKS.get(ruling.verdict, 'not')}")
     papers = (claim.paper_a, claim.paper_b)
-    paper = ", ".join("–" if value is None else f"{value:g}" for value in papers) if any(papers) else "–"
+    paper = ", ".join("–" if value is None else f"{value:g}" for value in papers) if papers != (None, None) else "–"
     if ruling.key is None:
         return [first, verdict, cell(paper, kind="n"), *[cell("–", kind="n")] * 5]
     measure, digits = ruling.key[3], digits_of(ruling.key[3])

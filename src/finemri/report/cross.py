@@ -1,6 +1,7 @@
 """Kernels crossed: methods that learnt from some ways of making scans coarse, judged on each."""
 
 import math
+from pathlib import Path
 
 from finemri.measures import title_of
 from finemri.report.beside import not_ours, read_table
@@ -16,8 +17,7 @@ COLUMNS = ("method", "learnt", "judged", "measure", "mean", "low", "high", "peop
 def cross_of(job: Job) -> str:
     """What was learnt downwards, what was judged across, once: at the job of the first kernel; "" for others, and
     where nobody crossed kernels."""
-    path = job.folder.parent / FILE
-    rows = read_table(path, COLUMNS)
+    path, rows = _path(job), read_table(_path(job), COLUMNS)
     judged = list(dict.fromkeys(row["judged"] for row in rows))
     if not judged or job.folder.name != judged[0]:
         return ""
@@ -41,6 +41,15 @@ def cross_of(job: Job) -> str:
         "life; how far a gain falls beside the bold is what a scanner of another kind may cost."
     )
     return table("Kernels of the training × kernel of the exam", columns, bodies) + about
+
+
+def is_crossed(job: Job) -> bool:
+    """Whether a job is one of several kernels that were judged by one command."""
+    return any(row["judged"] == job.folder.name for row in read_table(_path(job), COLUMNS))
+
+
+def _path(job: Job) -> Path:
+    return job.folder.parent / FILE
 
 
 def _cell(row: dict[str, str] | None, measure: str) -> str:

@@ -22,15 +22,26 @@ class Lane:
     high: float
 
 
-def dot_plot(name: str, title: str, axis: str, lanes: Sequence[Lane], bounds: Sequence[float] = ()) -> str:
-    """A dot a person, a diamond for the mean, a bar for its interval if it has one; lines at 0 and at ``bounds``."""
-    told = (0.0, *bounds, *(value for lane in lanes for value in (*lane.values, lane.low, lane.high)))
+def dot_plot(
+    name: str,
+    title: str,
+    axis: str,
+    lanes: Sequence[Lane],
+    bounds: Sequence[float] = (),
+    *,
+    ends: tuple[float, float] | None = None,
+) -> str:
+    """A dot a person, a diamond for the mean, a bar for its interval if it has one; lines at 0 and at ``bounds``.
+
+    ``ends``: of a scale that has some, such as 1 and 4; the axis spans it, and 0 has no line.
+    """
+    told = (*(ends or (0.0,)), *bounds, *(value for lane in lanes for value in (*lane.values, lane.low, lane.high)))
     spread = [value for value in told if math.isfinite(value)]
     scale = Scale.over(spread, LEFT, WIDTH - RIGHT)
     height = LANE * len(lanes) + FOOT
     bottom = height - FOOT + 4
     parts = [across(scale, axis, bottom, height)]
-    if scale.low <= 0 <= scale.high:
+    if ends is None:
         parts.append(f'<line class="zero" x1="{scale(0):.1f}" x2="{scale(0):.1f}" y1="4" y2="{bottom}"/>')
     parts += [f'<line class="limit" x1="{scale(b):.1f}" x2="{scale(b):.1f}" y1="4" y2="{bottom}"/>' for b in bounds]
     for n, lane in enumerate(lanes):
@@ -41,15 +52,17 @@ def dot_plot(name: str, title: str, axis: str, lanes: Sequence[Lane], bounds: Se
                 parts.append(f'<circle cx="{scale(value):.1f}" cy="{y + (k % 5 - 2) * 2}" r="2.6"/>')
         x = scale(lane.mean)
         if math.isfinite(lane.low + lane.high):
-            ends = f'x1="{scale(lane.low):.1f}" x2="{scale(lane.high):.1f}"'
-            parts.append(f'<line class="bar" {ends} y1="{y}" y2="{y}"/>')
+            place = f'x1="{scale(lane.low):.1f}" x2="{scale(lane.high):.1f}"'
+            parts.append(f'<line class="bar" {place} y1="{y}" y2="{y}"/>')
         if math.isfinite(x):
             parts.append(f'<path class="mean" d="M{x - 6:.1f} {y}L{x:.1f} {y - 6}L{x + 6:.1f} {y}L{x:.1f} {y + 6}Z"/>')
-    words = "; ".join(
-        f"{lane.name}: mean {printed(lane.mean, 3)}, interval {printed(lane.low, 3)} to {printed(lane.high, 3)}"
-        for lane in lanes
-    )
-    return figure(name, title, f"{axis}. {words}.", height, parts)
+    return figure(name, title, f"{axis}. {'; '.join(map(_in_words, lanes))}.", height, parts)
+
+
+def _in_words(lane: Lane) -> str:
+    known = math.isfinite(lane.low + lane.high)
+    interval = f", interval {printed(lane.low, 3)} to {printed(lane.high, 3)}" if known else ""
+    return f"{lane.name}: mean {printed(lane.mean, 3)}{interval}"
 
 
 def bland_altman(name: str, title: str, unit: str, points: Mapping[str, tuple[float, float]]) -> str:

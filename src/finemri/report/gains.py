@@ -9,6 +9,8 @@ from finemri.report.markup import cell, esc, number, table
 from finemri.report.tables import Group
 from finemri.report.words import digits_of
 
+MANY = 6
+
 
 def figures_of(groups: Sequence[Group], n: int) -> list[str]:
     """A dot plot for each measure that has gains."""
@@ -44,4 +46,10 @@ def agreement_of(groups: Sequence[Group], n: int) -> str:
             limits = [cell(number(v, digits, "+"), kind="n") for v in limits_of([b - a for a, b in points.values()])]
             rows.append([esc(method), cell(esc(title_of(group.key[3]))), *limits, cell(str(len(points)), kind="n")])
     columns = ("method", "structure", "bias", "lower limit", "upper limit", "people")
-    return table("Bias and 95 % limits of agreement", columns, [(None, rows)]) + "".join(figures) if rows else ""
+    return table("Bias and 95 % limits of agreement", columns, [(None, rows)]) + _folded(figures) if rows else ""
+
+
+def _folded(figures: Sequence[str]) -> str:
+    """Where there are many, out of the way."""
+    drawn = "".join(figures)
+    return drawn if len(figures) <= MANY else f"<details><summary>{len(figures)} figures</summary>{drawn}</details>"

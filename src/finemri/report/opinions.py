@@ -6,27 +6,48 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from finemri.measures.effects import ALPHA, check_enough
 from finemri.refusal import Refusal
 from finemri.report.figures import Lane, dot_plot
-from finemri.report.markup import cell, esc, heading, note, number, table
+from finemri.report.markup import esc, heading, note, table
+from finemri.report.opinion_tables import (
+    DIFFERENCES,
+    MEANS,
+    PREFERENCE,
+    WITHIN,
+    agreement_of,
+    correlations_of,
+    differences_of,
+    means_of,
+    preference_of,
+    readers_of,
+    within_of,
+)
 
 FILE = "study-results.json"
-MEANS = ("method", "mean", "other people", "other readers", "both")
-DIFFERENCES = (
-    "method", "difference", "if both were others", "p (Holm)", "p (ranks)", "p (readers)", "better", "people × readers",
-)  # fmt: skip
-PREFERENCE = ("method", "strength", "95 % interval", "won", "of")
-WITHIN = ("reader", "repeats", "answered alike", "weighted κ")
 READING = """
-Mean: over people of the mean over readers; its 95 % intervals: if other people were scanned, if others read, both.
-p: Wilcoxon over people, adjusted by Holm over the methods held against one.
-p (ranks): signed ranks of every reader; all readers of a person change sides together.
-p (readers): a mixed model in which the readers were drawn too. The others speak of these readers alone.
-Better: P(better) + P(same) / 2 over readers and people; ½ where nobody sees a difference.
-α: Krippendorff's, ordinal. ICC: of single scores; consistency forgives readers who are stricter throughout.
-Preference: log-odds against the mean method (Bradley and Terry), its interval over people.
+Mean: over people of the mean over readers; slices of one person are averaged first.
+Intervals (95 %, bootstrap): if other people were scanned, if others read, and if both were others.
+A claim about methods takes the last one. Of three or four readers a bootstrap is too narrow.
+p (Holm): Wilcoxon's signed-rank test over people, two-sided, adjusted for the methods held against one.
+p (all pairs): the same test, adjusted for every two methods. It counts unless that one was chosen before you looked.
+p (ranks): signed ranks of every reader; all readers of a person change sides together. Not adjusted.
+p (readers): a mixed model in which the readers were drawn too. Not adjusted. Other tests speak of these readers alone.
+It takes readers and people without gaps, and is not there where nobody differs. No p is adjusted over criteria.
+Superiority: P(better) + P(same) / 2 over readers and people; ½ where nobody sees a difference.
+α: Krippendorff's, ordinal. ICC: two-way, of single scores: agreement is ICC(2,1), consistency ICC(3,1).
+Consistency forgives readers who are stricter throughout. Both intervals take images of one person for independent.
+Weighted κ: Cohen's, with quadratic weights, of a reader's first and second judgement.
+Preference: log-odds against the mean method (Bradley and Terry), its interval over people. Equal scores are left out.
+Where some methods never lost to the others, only a weak prior keeps strengths finite, and there is no interval.
 ρ: Spearman's, of the mean opinion with a measure, over the methods of a person, averaged over people; 1 is agreement.
+Nothing is adjusted over measures, so the first in the table is first partly by chance.
 """
+AXES = {
+    "opinion": "mean opinion score, over readers",
+    "forced-choice": "share of choices won, over readers",
+    "ranking": "places above the last, mean over readers",
+}
 
 
 def find_opinions(folder: Path) -> dict[str, Mapping[str, Any]]:
@@ -43,26 +64,37 @@ def find_opinions(folder: Path) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def opinions_of(name: str, told: Mapping[str, Any], n: int) -> str:
-    """The section of one study."""
+def opinions_of(name: str, told: Mapping[str, Any], n: int, level: float = ALPHA) -> str:
+    """The section of one study. Raises Refusal for results that are torn, or of another version."""
+    try:
+        parts = _parts(name, told, n, level)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise Refusal(
+            f"{name}/{FILE} is not what this finemri study results writes; write it again, or remove it."
+        ) from None
+    return f'<section aria-labelledby="study-{n}">{"".join(parts)}</section>'
+
+
+def _parts(name: str, told: Mapping[str, Any], n: int, level: float) -> list[str]:
     design, who = told["design"], told["readers"]
     left = f" Left out: {', '.join(who['left_out'])}." if who["left_out"] else ""
+    people = max((len(each) for found in told["criteria"].values() for each in found["by_person"].values()), default=0)
     parts = [
         heading(2, title_of_study(name, told), f"study-{n}"),
         note(
             f"A blinded reader study ({design['question']['kind']}): {len(told['by_reader'])} readers of "
             f"{who['invited']} invited, {who['finished']} finished; {len(design['cases'])} cases by "
-            f"{len(design['methods'])} methods; hidden anchor: {design['anchor'] or 'none'}.{left}"
+            f"{len(design['methods'])} methods; people judged: {people}; "
+            f"hidden anchor: {design['anchor'] or 'none'}.{left}"
         ),
     ]
     for k, (criterion, found) in enumerate(told["criteria"].items()):
-        parts += [heading(3, criterion), *_criterion(criterion, found, f"opinion-{n}-{k}")]
-    parts += [heading(3, "Readers"), _readers(told)]
+        parts += [heading(3, criterion), *_criterion(criterion, found, design, f"opinion-{n}-{k}", level)]
+    parts += [heading(3, "Readers"), readers_of(told)]
     if told.get("correlations"):
-        parts += [heading(3, "Which measure do readers agree with?"), _correlations(told["correlations"])]
+        parts += [heading(3, "Which measure do readers agree with?"), correlations_of(told["correlations"])]
     reading = "".join(f"<li>{esc(line)}</li>" for line in READING.strip().splitlines())
-    parts += [heading(3, "How to read them"), f"<ul>{reading}</ul>"]
-    return f'<section aria-labelledby="study-{n}">{"".join(parts)}</section>'
+    return [*parts, heading(3, "How to read them"), f"<ul>{reading}</ul>"]
 
 
 def title_of_study(name: str, told: Mapping[str, Any]) -> str:
@@ -71,26 +103,40 @@ def title_of_study(name: str, told: Mapping[str, Any]) -> str:
     return title if name == "." else f"{name}: {title}"
 
 
-def _criterion(name: str, found: Mapping[str, Any], figure: str) -> list[str]:
+def _criterion(name: str, found: Mapping[str, Any], design: Mapping[str, Any], figure: str, level: float) -> list[str]:
+    question = design["question"]
+    ends = {
+        "opinion": (1.0, float(question["scores"])),
+        "forced-choice": (0.0, 1.0),
+        "ranking": (0.0, len(design["methods"]) - 1.0),
+    }[question["kind"]]
+    doubt = _doubt(found["differences"], level)
     return [
-        table(f"Scores: {name}", MEANS, [(None, _means(found["means"]))]),
-        dot_plot(figure, f"{name}: scores, a dot a person", "mean over readers", _lanes(found)),
-        table(f"Differences: {name}", DIFFERENCES, _differences(found["differences"])),
-        table(f"Preference: {name}", PREFERENCE, [(None, _preference(found["preference"]))])
-        if found["preference"]
+        table(f"Scores: {name}", MEANS, [(None, means_of(found["means"]))]),
+        dot_plot(figure, f"{name}: scores, a dot a person", AXES[question["kind"]], _lanes(found), ends=ends),
+        table(f"Differences: {name}", DIFFERENCES, differences_of(found["differences"], tested=not doubt))
+        if found["differences"]
         else "",
-        _agreement(found["between_readers"]) if found["between_readers"] else "",
-        table(f"Readers with themselves: {name}", WITHIN, [(None, _within(found["within_readers"]))])
+        note(doubt, kind="doubt") if doubt else "",
+        table(f"Preference: {name}", PREFERENCE, [(None, preference_of(found["preference"]))])
+        if found["preference"]
+        else note(f"No preference: {found['no_preference']}"),
+        agreement_of(found["between_readers"]) if found["between_readers"] else "",
+        table(f"Readers with themselves: {name}", WITHIN, [(None, within_of(found["within_readers"]))])
         if found["within_readers"]
         else "",
     ]
 
 
-def _means(found: Mapping[str, Any]) -> list[list[str]]:
-    return [
-        [esc(method), _number(mean["mean"]), *(_interval(mean[kind]) for kind in ("people", "readers", "both"))]
-        for method, mean in found.items()
-    ]
+def _doubt(differences: Sequence[Mapping[str, Any]], level: float) -> str:
+    """Why no test over people is made, if none is."""
+    try:
+        for other in {each["other"] for each in differences}:
+            own = [each["people"] for each in differences if each["other"] == other]
+            check_enough(max(own), level, len(own))
+    except Refusal as refusal:
+        return str(refusal)
+    return ""
 
 
 def _lanes(found: Mapping[str, Any]) -> list[Lane]:
@@ -101,94 +147,3 @@ def _lanes(found: Mapping[str, Any]) -> list[Lane]:
         low, high = (math.nan if end is None else end for end in ends)
         lanes.append(Lane(method, found["by_person"][method], mean["mean"], low, high))
     return lanes
-
-
-def _preference(found: Mapping[str, Any]) -> list[list[str]]:
-    return [
-        [
-            esc(method),
-            _number(each["value"], "+"),
-            _interval((each["low"], each["high"])),
-            _plain(each["wins"]),
-            _plain(each["comparisons"]),
-        ]
-        for method, each in sorted(found.items(), key=lambda named: -named[1]["value"])
-    ]
-
-
-def _agreement(found: Mapping[str, Any]) -> str:
-    told = [f"Between readers, over {found['images']} images: α {_said(found['alpha_ordinal'])}"]
-    told += [
-        f"ICC ({kind}) {_said(each['value'])} [{_said(each['low'])}, {_said(each['high'])}]"
-        for kind in ("agreement", "consistency")
-        if (each := found.get(f"icc_{kind}"))
-    ]
-    return note("; ".join(told) + ".")
-
-
-def _within(found: Mapping[str, Any]) -> list[list[str]]:
-    return [
-        [esc(reader), _plain(each["repeats"]), _number(each["alike"]), _number(each.get("kappa"))]
-        for reader, each in found.items()
-    ]
-
-
-def _differences(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[list[str]]]]:
-    bodies: dict[str, list[list[str]]] = {}
-    for each in found:
-        mean = each["mean"]
-        row = [esc(each["method"]), _number(mean["mean"], "+"), _interval(mean["both"])]
-        row += [_number(each[kind], digits=4) for kind in ("p_holm", "p_ranks", "p_readers")]
-        row += [_number(each["superiority"]), cell(f"{each['people']} × {each['readers']}", kind="n")]
-        bodies.setdefault(f"against {esc(each['other'])}", []).append(row)
-    return list(bodies.items())
-
-
-def _readers(told: Mapping[str, Any]) -> str:
-    columns = ("reader", "trials", "catch trials failed", "median seconds a trial")
-    rows = [
-        [
-            esc(reader),
-            _plain(each["trials"]),
-            cell(f"{each['catches_failed']} of {each['catches']}", kind="n"),
-            _number(each["seconds"], digits=1),
-        ]
-        for reader, each in told["by_reader"].items()
-    ]
-    return table("Readers", columns, [(None, rows)])
-
-
-def _correlations(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    bodies = [
-        (
-            esc(criterion),
-            [
-                [
-                    f"{esc(each['measure'])}, {esc(each['mask'])} <small>{esc(each['degradation'])}</small>",
-                    _number(each["rho"], "+"),
-                    _interval((each["low"], each["high"])),
-                    _plain(each["people"]),
-                ]
-                for each in listed
-            ],
-        )
-        for criterion, listed in found.items()
-    ]
-    return table("Opinion and measures", ("measure", "ρ", "95 % interval", "people"), bodies)
-
-
-def _number(value: float | None, sign: str = "", digits: int = 2) -> str:
-    return cell("–" if value is None else number(value, digits, sign), kind="n")
-
-
-def _plain(value: int) -> str:
-    return cell(str(value), kind="n")
-
-
-def _interval(ends: Sequence[float | None]) -> str:
-    low, high = ends
-    return cell("–" if low is None or high is None else f"{number(low, 2)} to {number(high, 2)}", kind="n")
-
-
-def _said(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.2f}".replace("-", "−")

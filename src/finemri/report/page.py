@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from finemri import __version__
@@ -12,7 +13,7 @@ from finemri.report.checklist import checklist_of
 from finemri.report.claimed import Docket, claimed
 from finemri.report.compared import Name, compared
 from finemri.report.cost import cost_of
-from finemri.report.cross import cross_of
+from finemri.report.cross import cross_of, is_crossed
 from finemri.report.failures import failures_of
 from finemri.report.found import Job, Key
 from finemri.report.gains import agreement_of, figures_of
@@ -65,13 +66,16 @@ def page_of(
         if names
         else "People go by numbers, in the alphabetical order of their names in the CSVs of this folder."
     )
+    sources = " and ".join(
+        ["tidy CSVs and saved images"] * bool(jobs) + ["the results of reader studies"] * bool(studies)
+    )
     body = [
         heading(1, "What the methods are worth"),
-        note(f"Made by finemri {__version__} from tidy CSVs and saved images alone. {called}"),
+        note(f"Made by finemri {__version__} from {sources} alone.{f' {called}' if jobs else ''}"),
         f'<nav aria-label="Contents"><ol>{contents}{_ENDS if jobs else ""}</ol></nav>',
         claimed(docket, known, level) if docket else "",
         *sections,
-        *(opinions_of(*each, n) for n, each in enumerate(studies.items(), 1)),
+        *(opinions_of(*each, n, level) for n, each in enumerate(studies.items(), 1)),
         _ends(jobs, level, texts) if jobs else "",
     ]
     style = resources.files("finemri.report").joinpath("page.css").read_text(encoding="utf-8")
@@ -115,7 +119,7 @@ def _section(job: Job, groups: Sequence[Group], contracts: Mapping[Key, int], n:
         "Sizes of structures": agreement_of(groups, n),
         "Kernels crossed": cross_of(job),
         "Conventions": conventions_of(groups, job.methods, contracts),
-        "Seeds": seeds_of(job, contracts) if job.seeds else "",
+        "Seeds": seeds_of(job, main, contracts) if job.seeds else "",
         "Every other measure": everything and f"<details><summary>All of them</summary>{everything}</details>",
         "Model cards": cards_of(job),
         "Do it again": _again(job),
@@ -125,12 +129,16 @@ def _section(job: Job, groups: Sequence[Group], contracts: Mapping[Key, int], n:
 
 
 def _again(job: Job) -> str:
-    command = command_of(job.settings, job.methods, job.name, images=job.images is not None)
+    crossed = is_crossed(job)
+    into = Path(job.name).parent if crossed else Path(job.name)
+    name = "" if into == Path() else into.as_posix()
+    command = command_of(job.settings, job.methods, name, images=job.images is not None, crossed=crossed)
     if command is None:
         return note("No settings.json tells how these rows were made.")
     note_ = (
         "COHORT and SPLIT are yours to fill in, for a path may tell who was scanned; so are paths of weights: "
-        "NAME@DIGEST stands for the file whose SHA-256 begins so, and so does the digest after --segmenter. "
+        "NAME@DIGEST stands for the file whose SHA-256 begins so, and so does the digest after --segmenter; "
+        "MAPS is a folder of label maps that an outside program left. "
     )
     return f"<pre><code>{esc(command)}</code></pre>{note(note_)}"
 
@@ -147,7 +155,7 @@ The unit is the person: several scans of one are averaged first, and count once.
 Gain: the mean over people of value − value of the baseline, same person. Its interval: bootstrap over people (BCa).
 p: Wilcoxon's signed-rank test over people, two-sided, adjusted by Holm over the methods of one measure and setting.
 It is not adjusted over measures: choose the one that a claim is about before you look.
-Better or worse: the interval leaves out 0 and the adjusted p is below {level}. Open: not so.
+Better or worse: the interval leaves out 0, r has the gain's sign, and the adjusted p is below {level}. Open: not so.
 Effect r: the matched-pairs rank-biserial correlation, from −1 (everybody lost) to 1 (everybody gained).
 d_z: the mean gain over the standard deviation of the gains.
 Worst 5 %: the mean over the worst twentieth of people, at least one. Lost: people worse off than with the baseline.

@@ -9,6 +9,7 @@ from finemri.measures.cases import Cases, cases_of
 from finemri.measures.effects import check_enough
 from finemri.measures.seeds import spreads
 from finemri.measures.statistics import FEWEST, Gain, gains
+from finemri.measures.structures import MEAN
 from finemri.measures.tidy import Row
 from finemri.refusal import Refusal
 from finemri.report.found import Job, Key
@@ -34,6 +35,8 @@ class Group:
     """Why no test is made, if none is."""
     lone: bool = False
     """Whether its job has this setting alone, so that it need not be said again."""
+    summed: bool = False
+    """Whether it is of one structure, and its job has the mean over all structures too."""
 
     @property
     def title(self) -> str:
@@ -46,7 +49,8 @@ class Group:
     def is_main(self) -> bool:
         """Whether it stands in the first table."""
         measure = self.key[3]
-        return measure.partition("-")[0] in ("dice", "sis") or (self.key[2] == "head" and measure in MAIN)
+        of_labels = measure == f"surface-{MEAN}" or measure.partition("-")[0] in ("dice", "sis")
+        return (of_labels and not self.summed) or (self.key[2] == "head" and measure in MAIN)
 
     @property
     def sense(self) -> str:
@@ -60,7 +64,16 @@ def groups_of(job: Job, level: float) -> list[Group]:
     """All that a job measured, in the order of its CSV."""
     kinds = job.groups
     lone = len({key[:2] for key in kinds}) == 1
-    return [replace(_group(key, rows, job.methods, job.baseline, level), lone=lone) for key, rows in kinds.items()]
+    means = {key for key in kinds if key[3].endswith(f"-{MEAN}")}
+    return [
+        replace(_group(key, rows, job.methods, job.baseline, level), lone=lone, summed=_mean_of(key) in means - {key})
+        for key, rows in kinds.items()
+    ]
+
+
+def _mean_of(key: Key) -> Key:
+    """The mean over structures that a number of one structure belongs to."""
+    return (*key[:3], f"{key[3].partition('-')[0]}-{MEAN}")
 
 
 def _group(key: Key, rows: Sequence[Row], methods: Sequence[str], baseline: str | None, level: float) -> Group:
@@ -94,11 +107,12 @@ def results(job: Job, groups: Sequence[Group], caption: str, level: float, contr
 
 
 def verdict_of(gain: Gain, level: float, *, tested: bool) -> str:
-    """Better or worse where both the interval and the adjusted test say so."""
+    """Better or worse where both the interval and the adjusted test say so, and the same: where a few large gains
+    outweigh the losses of most, the mean and the ranks that are tested point different ways."""
     better, _ = better_of(gain.measure)
     if not tested:
         return "not tested"
-    if better is None or not gain.sure or gain.p_holm >= level:
+    if better is None or not gain.sure or gain.p_holm >= level or gain.mean * gain.rank_biserial <= 0:
         return "open"
     return "better" if (gain.mean > 0) == (better == "higher") else "worse"
 
@@ -133,13 +147,13 @@ def conventions_of(groups: Sequence[Group], methods: Sequence[str], contracts: M
     return table(caption, ["convention", *methods], grouped) if bodies else ""
 
 
-def seeds_of(job: Job, contracts: Mapping[Key, int]) -> str:
-    """How much of a method is chance; "" where nobody knows which differ in their seed alone."""
-    rows = []
+def seeds_of(job: Job, main: Sequence[Group], contracts: Mapping[Key, int]) -> str:
+    """How much of a method is chance, by the ``main`` measures; "" where nobody knows which differ in seed alone."""
+    rows, shown = [], {group.key for group in main}
     for spread in spreads(job.rows, job.seeds):
         key = (spread.degradation, spread.scale, spread.mask, spread.measure)
         digits, n = digits_of(spread.measure), contracts[key]
-        if not (spread.mask == "head" and spread.measure in MAIN) and spread.measure[:4] not in ("dice", "sis-"):
+        if key not in shown:
             continue
         name = (
             f"{esc(' · '.join(spread.family.methods))} <small>seeds {', '.join(map(str, spread.family.seeds))}</small>"

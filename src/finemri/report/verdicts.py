@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from finemri.measures.effects import holm, smallest_p
+from finemri.measures.effects import holm, rank_biserial, smallest_p
 from finemri.measures.statistics import FEWEST, TRUTH, bootstrap_interval, gains_by_person, wilcoxon
 from finemri.measures.tidy import Row
 from finemri.refusal import Refusal
@@ -83,9 +83,20 @@ def _verdict(ruling: Ruling, level: float) -> tuple[str, str]:
         return NOT_SETTLED, "the interval spans the bound"
     if ruling.p_holm >= level:
         return NOT_SETTLED, f"p is not below {level:g}, adjusted for all claims"
+    if not _ranks_agree(ruling):
+        return NOT_SETTLED, "the mean and the ranks lie on different sides of the bound"
     if any((least < mean < most) != true for mean in ruling.by_seed):
         return NOT_SETTLED, "the seeds disagree"
     return (REPRODUCED if true else NOT_REPRODUCED), ""
+
+
+def _ranks_agree(ruling: Ruling) -> bool:
+    """Whether the ranks, which the test is of, lie on the side of every bound that the mean lies on."""
+    bounds = [bound for bound in ruling.claim.holds if math.isfinite(bound)]
+    return all(
+        rank_biserial({person: value - bound for person, value in ruling.people.items()}) * (ruling.mean - bound) > 0
+        for bound in bounds
+    )
 
 
 def _p_of(ruling: Ruling) -> float:

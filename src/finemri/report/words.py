@@ -12,7 +12,7 @@ from finemri.measures.contract import Contract
 NUMBER = re.compile(r"(?<![\w@.])\d+(?:\.\d+)?(?:x\d+)*(?![\w])")
 """One that stands alone, or a matrix: 6, 0.05, 48x32; no part of a name."""
 WHERE = {"head": "inside the head", "full": "full field of view"}
-LABELS = {"dice": "higher", "sis": "higher", "surface": "lower", "hausdorff95": "lower"}
+LABELS = {"dice": ("higher", 1.0), "sis": ("higher", 1.0), "surface": ("lower", 0.0), "hausdorff95": ("lower", 0.0)}
 
 
 def better_of(measure: str) -> tuple[str | None, float]:
@@ -21,7 +21,7 @@ def better_of(measure: str) -> tuple[str | None, float]:
     shelf: Mapping[str, Measure] = MEASURES | IN_UNITS | MORE
     if own in shelf:
         return shelf[own].better, shelf[own].best
-    return LABELS.get(own.partition("-")[0]), 1.0
+    return LABELS.get(own.partition("-")[0], (None, 1.0))
 
 
 def digits_of(measure: str) -> int:
@@ -80,23 +80,25 @@ def merged(texts: Sequence[str]) -> str:
     return " or ".join(told)
 
 
-def command_of(settings: Mapping[str, Any], methods: Sequence[str], into: str, *, images: bool) -> str | None:
+def command_of(
+    settings: Mapping[str, Any], methods: Sequence[str], into: str, *, images: bool, crossed: bool = False
+) -> str | None:
     """What to type to get the rows again; None where the settings do not tell. COHORT, and the paths of weights that
-    did not ship, are the reader's to fill in: a path may tell who was scanned."""
+    did not ship, are the reader's to fill in: a path may tell who was scanned. ``crossed``: as one of all kernels."""
     kind = settings.get("degradation")
     if not isinstance(kind, str):
         return None
     words = ["finemri", "evaluate", "--cohort", "COHORT", "--methods", ",".join(f"{m}" for m in methods)]
     spoilt, _, noise = kind.partition(" + Rician ")
-    if spoilt in ("blur", "kspace"):
-        words += ["--degradation", spoilt, "--scale", str(settings.get("scale", 2))]
+    if spoilt.partition("-")[0] in ("blur", "kspace"):
+        words += [*(["--cross"] if crossed else ["--degradation", spoilt]), "--scale", str(settings.get("scale", 2))]
         if found := re.fullmatch(r"([\d.e-]+) \(seed (\d+)\)", noise):
             words += ["--noise", found[1], "--seed", found[2]]
     elif kind != "pairs":
         words += _sampling(kind)
         words += [
             word
-            for name in ("axis", "matrix", "slices", "domain", "peak", "segmenter")
+            for name in ("axis", "matrix", "slices", "domain", "peak")
             if (value := settings.get(name)) is not None
             for word in (f"--{name}", *(str(value).split("x") if name == "matrix" else [str(value)]))
         ]
@@ -105,6 +107,10 @@ def command_of(settings: Mapping[str, Any], methods: Sequence[str], into: str, *
         words += ["--peak", str(settings["peak"])]
     if isinstance(people := settings.get("people"), str):
         words += ["--people", "SPLIT", "--part", people.partition(" ")[0]]
+    if (segmenter := settings.get("segmenter")) and not crossed:
+        words += ["--segmenter", "MAPS" if segmenter == "outside" else str(segmenter)]
+    if workers := settings.get("workers"):
+        words += ["--workers", str(workers)]
     return shlex.join([*words, *(["--save-images"] if images else []), "--into", into or "DIR"])
 
 
