@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from finemri import cli, shelf
+from finemri import cli, trained
 from finemri.cohorts.layouts import find_cohort
 from finemri.cohorts.split import split
 from finemri.enhance.calibrating import find_calibration, inputs, signature_of
@@ -122,23 +122,23 @@ def test_what_cannot_be_calibrated_is_refused(cohort: Path, tmp_path: Path, caps
 
 
 def test_what_ships_is_what_was_released_and_of_these_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    index = shelf._index()
+    index = trained.shipped_index()
     shipped = [name for name, facts in index.items() if "calibration_sha256" in facts]
     assert {"mtl-x2-faithful", "mtl-x2-sharp", "volume-x2-faithful", "volume-x4-sharp"} <= set(shipped)
     for name in shipped:
-        path = shelf.shipped_calibration(index[name]["sha256"])
+        path = trained.shipped_calibration(index[name]["sha256"])
         assert path is not None
         assert open_calibration(path).weights_sha256 == index[name]["sha256"]
-    assert shelf.shipped_calibration("ab" * 32) is None
-    assert shelf.shipped_calibration(None) is None
+    assert trained.shipped_calibration("ab" * 32) is None
+    assert trained.shipped_calibration(None) is None
     altered = {"x": {"sha256": "ab" * 32, "calibration_sha256": hashlib.sha256(b"released").hexdigest()}}
-    monkeypatch.setattr(shelf, "_index", lambda: altered)
-    monkeypatch.setattr(shelf, "_weights_folder", lambda: tmp_path)
+    monkeypatch.setattr(trained, "shipped_index", lambda: altered)
+    monkeypatch.setattr(trained, "weights_folder", lambda: tmp_path)
     with pytest.raises(Refusal, match="not the one that was released"):
-        shelf.shipped_calibration("ab" * 32)
+        trained.shipped_calibration("ab" * 32)
     (tmp_path / "x.calibration.json").write_text("altered")
     with pytest.raises(Refusal, match="not the one that was released"):
-        shelf.shipped_calibration("ab" * 32)
+        trained.shipped_calibration("ab" * 32)
 
 
 def test_of_held_out_people_few_raise_the_alarm_and_of_strange_scans_many(shared_data: Path) -> None:

@@ -114,6 +114,7 @@ def test_evaluate_takes_the_words_of_k_space(monkeypatch: pytest.MonkeyPatch) ->
         ("--degradation blur --coils 8", "--coils goes with --sampling"),
         ("--degradation blur --one-mask", "--one-mask goes with --sampling"),
         ("--sampling poisson-2d --scale 4", "--scale goes with --degradation"),
+        ("--sampling poisson-2d --memory 1GiB", "--memory goes with --degradation"),
         ("--sampling poisson-2d --acceleration 0.5", "acceleration lies in"),
     ],
 )

@@ -220,6 +220,9 @@ def test_methods_are_found_by_name_and_by_path(tmp_path: Path) -> None:
         choose_method(scale=2, weights=own, method=None, **settings)
     with pytest.raises(Refusal, match="both"):
         choose_method(scale=2, weights=own, method="spline", **settings)
+    for named in ({"weights": own, "method": None}, {"weights": None, "method": "spline"}):
+        with pytest.raises(Refusal, match="style chooses among what ships"):
+            choose_method(scale=None, style="sharp", device="cpu", **named)
     with pytest.raises(Refusal, match="no method"):
         choose_method(scale=2, weights=None, method="magic", **settings)
 

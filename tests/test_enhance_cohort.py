@@ -17,6 +17,23 @@ from finemri.volumes.files import open_volume
 from tests.test_enhance import scan
 
 
+def test_a_forced_run_that_stopped_mixes_no_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many, into = tmp_path / "many", tmp_path / "fine"
+    for n in range(2):
+        scan(many / f"{n}.nii.gz", 12, 13, 14, seed=n)
+    enhance(many, into, method="nearest", memory=None, progress=False)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("finemri.enhance.cohort.enhance_one", stop)
+        with pytest.raises(KeyboardInterrupt):
+            enhance(many, into, method="spline", memory=None, progress=False, force=True)
+    with pytest.raises(Refusal, match=r"Nothing tells how .* was made"):
+        enhance(many, into, method="spline", memory=None, progress=False)
+
+
 def test_workers_killed_mid_run_cost_nothing_and_a_bad_scan_only_itself(tmp_path: Path) -> None:
     many, into, alone = tmp_path / "many", tmp_path / "fine", tmp_path / "alone"
     names = [f"{n}.nii.gz" for n in range(4)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finemri import shelf
+from finemri import shelf, trained
 from finemri.baselines import BASELINES, RECONSTRUCTORS
 from finemri.physics.kspace import KSpace
 from finemri.recipes import RECIPES, Recipe, describe
@@ -78,4 +78,4 @@ def test_the_list_tells_every_job() -> None:
     assert {name: jobs[name] for name in RECONSTRUCTORS} == dict.fromkeys(RECONSTRUCTORS, "reconstruct")
     assert {name: jobs[name] for name in BASELINES} == dict.fromkeys(BASELINES, "super-resolve")
     assert {name: jobs[name] for name in RECIPES} == {name: recipe.job for name, recipe in RECIPES.items()}
-    assert jobs.keys() >= shelf.shipped_weights().keys()
+    assert jobs.keys() >= trained.shipped_weights().keys()

@@ -5,8 +5,9 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BufferedWriter
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from io import BufferedRandom, BufferedWriter
 from pathlib import Path
 
 from finemri.refusal import Refusal
@@ -73,7 +74,38 @@ def landing_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def make_sure(stream: BufferedWriter) -> None:
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make the folder if it is not there, and be the only process that writes into it while the block lasts.
+
+    Raises Refusal where another one is at it already. Nothing is left behind, not even by a process that is killed. A
+    system or a network disk without locks grants everything.
+    """
+    with disk_trouble_refused(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Refusal(f"The folder {folder} may not be written to; choose another place for the result.")
+    if find_spec("fcntl") is None:  # Windows
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Refusal(
+                    f"Another finemri writes into {folder} at this moment; wait until it is done, or choose another "
+                    "folder."
+                ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def make_sure(stream: BufferedWriter | BufferedRandom) -> None:
     """Wait until the bytes are on the disk."""
     stream.flush()
     os.fsync(stream.fileno())

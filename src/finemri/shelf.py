@@ -3,20 +3,18 @@
 Verbs may not import each other, and a method's name means the same to all of them: so it is looked up here.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from finemri.recipes import RECIPES, Recipe, revive
+from finemri.recipes import RECIPES, Recipe
 from finemri.recipes.recipe import Enhancing, Reconstructing
 from finemri.refusal import Refusal
+from finemri.trained import find_trained, names_of, other_job, shipped_index, shipped_weights
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from finemri.cohorts.slices import LabelledSlice
     from finemri.rawdata.reconstructor import Reconstructor
@@ -95,28 +93,6 @@ class Segmenting(Recipe, Protocol):
         """The trained generator at work."""
 
 
-def shipped_weights() -> dict[str, Path]:
-    """Name -> file of the weights that come with the package. Their digests stand in weights/index.json."""
-    return {name: _weights_folder() / f"{name}.safetensors" for name in _index()}
-
-
-def shipped_calibration(digest: str | None) -> Path | None:
-    """What ships beside weights of this SHA-256 to tell which scans are strange to them, if anything does.
-
-    Raises Refusal where it was altered.
-    """
-    for name, facts in _index().items():
-        if digest is not None and facts["sha256"] == digest and "calibration_sha256" in facts:
-            path = _weights_folder() / f"{name}.calibration.json"
-            if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != facts["calibration_sha256"]:
-                raise Refusal(
-                    f"The shipped calibration of {name} is not the one that was released (another SHA-256); "
-                    "install finemri again."
-                )
-            return path
-    return None
-
-
 def find_method(name: str, scale: int, device: str = "cpu") -> Method:
     """A baseline's name, a shipped weights' name or the path of a weights file -> a method that makes images
     ``scale`` times finer.
@@ -127,9 +103,9 @@ def find_method(name: str, scale: int, device: str = "cpu") -> Method:
 
     if name in BASELINES:
         return Method(name, BASELINES[name](scale), None, {})
-    trained = _trained(name, "super-resolve", "synthesise")
+    trained = find_trained(name, "super-resolve", "synthesise")
     if not isinstance(trained.recipe, Enhancing):
-        raise Refusal(_other_job(name, trained.recipe.job, "super-resolve"))
+        raise Refusal(other_job(name, trained.recipe.job, "super-resolve"))
     network = trained.generator()
     enhancer = trained.recipe.enhancer(network, device=device)
     if enhancer.scale != (scale,) * 3:
@@ -155,9 +131,9 @@ def find_reconstructor(name: str, device: str = "cpu") -> ReconstructionMethod:
 
     if name in RECONSTRUCTORS:
         return ReconstructionMethod(name, RECONSTRUCTORS[name](), None, {})
-    trained = _trained(name, "reconstruct")
+    trained = find_trained(name, "reconstruct")
     if not isinstance(trained.recipe, Reconstructing):
-        raise Refusal(_other_job(name, trained.recipe.job, "reconstruct"))
+        raise Refusal(other_job(name, trained.recipe.job, "reconstruct"))
     network = trained.generator()
     found = trained.recipe.reconstructor(network, device=device)
     return ReconstructionMethod(trained.name, found, trained.digest, trained.header, _learnt(network), trained.card)
@@ -165,9 +141,9 @@ def find_reconstructor(name: str, device: str = "cpu") -> ReconstructionMethod:
 
 def find_segmenter(name: str, device: str = "cpu") -> SegmentationMethod:
     """The path of a weights file -> a method that says what is where. Raises Refusal as ``find_reconstructor``."""
-    trained = _trained(name, "segment")
+    trained = find_trained(name, "segment")
     if not isinstance(trained.recipe, Segmenting):
-        raise Refusal(_other_job(name, trained.recipe.job, "segment"))
+        raise Refusal(other_job(name, trained.recipe.job, "segment"))
     segmenter = trained.recipe.segmenter(trained.generator(), device=device)
     return SegmentationMethod(trained.name, segmenter, trained.recipe.classes, trained.digest, trained.header)
 
@@ -181,21 +157,13 @@ def find_judge(path: Path, device: str = "cpu") -> JudgeMethod:
     if is_layered(path):
         network, names = open_layered(path)
         return JudgeMethod(path.stem, WholeHead(network, device), network.classes, names, digest(layered_files(path)))
-    trained = _trained(str(path), "segment")
+    trained = find_trained(str(path), "segment")
     if not isinstance(trained.recipe, Segmenting):
-        raise Refusal(_other_job(path.name, trained.recipe.job, "segment"))
+        raise Refusal(other_job(path.name, trained.recipe.job, "segment"))
     recipe = trained.recipe
     slices = recipe.segmenter(trained.generator(), device=device)
     across = 2 if recipe.axis == "any" else int(recipe.axis)
     return JudgeMethod(trained.name, SliceBySlice(slices, across), recipe.classes, {}, trained.digest)
-
-
-def default_weights(scale: int, style: str) -> str:
-    """The shipped name for a scale and a style. Raises Refusal where none ships."""
-    name = f"volume-x{scale}-{style}"
-    if name not in shipped_weights():
-        raise Refusal(f"No weights ship for ×{scale}, {style}; there are {', '.join(shipped_weights()) or 'none'}.")
-    return name
 
 
 def default_reconstructor(coils: int) -> str:
@@ -207,7 +175,7 @@ def default_reconstructor(coils: int) -> str:
         return "l1-wavelet"
     name = "kspace-multicoil"
     if name not in shipped_weights():
-        raise Refusal(f"No weights ship for k-space of {coils} coils; choose a method: {_named('reconstruct')}.")
+        raise Refusal(f"No weights ship for k-space of {coils} coils; choose a method: {names_of('reconstruct')}.")
     return name
 
 
@@ -233,7 +201,7 @@ def list_methods() -> list[dict[str, Any]]:
             "recipe": facts["recipe"],
             "sha256": facts["sha256"],
         }
-        for name, facts in _index().items()
+        for name, facts in shipped_index().items()
     ]
     return rows
 
@@ -245,87 +213,5 @@ def recipe_named(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def _weights_folder() -> Path:
-    return Path(str(resources.files("finemri"))) / "weights"
-
-
-def _index() -> dict[str, dict[str, Any]]:
-    index = _weights_folder() / "index.json"
-    return dict(json.loads(index.read_text())) if index.is_file() else {}
-
-
-@dataclass(frozen=True)
-class _Trained:
-    """A weights file, whose job is the one that was asked for."""
-
-    name: str
-    recipe: Recipe
-    tensors: "Mapping[str, Tensor]"
-    digest: str
-    header: Mapping[str, Any]
-    card: Path | None
-
-    def generator(self) -> "nn.Module":
-        """The network, with its weights, no longer learning."""
-        generator = self.recipe.generator()
-        generator.load_state_dict(self.tensors)
-        return generator.eval()
-
-
-def _trained(name: str, *jobs: str) -> _Trained:
-    """Weights by their shipped name or path. Raises Refusal for what is none, or has none of these jobs."""
-    from finemri.training.weights import load_weights
-
-    shipped = shipped_weights()
-    path = shipped.get(name, Path(name))
-    if not path.is_file():
-        raise Refusal(_unknown(name, jobs[0]))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if name in shipped and digest != _index()[name]["sha256"]:
-        raise Refusal(
-            f"The shipped weights {name} are not those that were released (another SHA-256); install finemri again."
-        )
-    tensors, header = load_weights(path)
-    recipe = revive(header)
-    if recipe.job not in jobs:
-        raise Refusal(_other_job(name, recipe.job, jobs[0]))
-    own, card = name if name in shipped else str(header["recipe"]), path.with_suffix(".md")
-    return _Trained(own, recipe, tensors, digest, header, card if card.is_file() else None)
-
-
 def _learnt(network: "nn.Module") -> int:
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-_DOES = {
-    "super-resolve": "makes images finer (finemri enhance; finemri evaluate --degradation)",
-    "reconstruct": "turns k-space into images (finemri reconstruct; finemri evaluate --sampling)",
-    "segment": "says what is where in a slice (finemri evaluate --segmenter)",
-}
-
-
-def _other_job(name: str, its: str, job: str) -> str:
-    does = _DOES.get(its, f"has the job {its}")
-    known = _named(job)
-    return f"{name} {does}, and here a method has to {job}; choose {f'one of {known}' if known else 'other weights'}."
-
-
-def _named(job: str) -> str:
-    """Every name of the shelf that does this job."""
-    from finemri.baselines import BASELINES, RECONSTRUCTORS
-
-    baselines = {"super-resolve": list(BASELINES), "reconstruct": list(RECONSTRUCTORS)}.get(job, [])
-    return ", ".join([*baselines, *(n for n, facts in _index().items() if facts.get("job", "super-resolve") == job)])
-
-
-def _unknown(name: str, job: str) -> str:
-    from finemri.baselines import BASELINES, RECONSTRUCTORS
-
-    if name in BASELINES:
-        return _other_job(name, "super-resolve", job)
-    if name in RECONSTRUCTORS:
-        return _other_job(name, "reconstruct", job)
-    if name in RECIPES:
-        return f"{name} is a recipe, and no weights ship under its name: train it, and give the path of its weights."
-    known = _named(job)
-    return f"There is no method {name!r}: it is {f'neither a file nor one of {known}' if known else 'no file'}."

@@ -114,6 +114,16 @@ def test_noise_is_drawn_by_seed_and_lowers_psnr(tmp_path: Path) -> None:
     assert '"blur + Rician 0.05 (seed 1)"' in (tmp_path / "b" / "settings.json").read_text()
 
 
+def test_images_that_are_asked_for_too_late_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scans, settings = people(tmp_path / "scans", 2), {"degradation": "blur", "into": tmp_path / "out"}
+    evaluate(scans, ["nearest"], **settings)  # type: ignore[arg-type]
+    capsys.readouterr()
+    evaluate(scans, ["nearest", "spline"], save_images=True, **settings)  # type: ignore[arg-type]
+    assert "2 images were not kept" in " ".join(capsys.readouterr().err.split())
+    evaluate(scans, ["spline"], save_images=True, **{**settings, "into": tmp_path / "kept"})  # type: ignore[arg-type]
+    assert "were not kept" not in capsys.readouterr().err
+
+
 def test_images_are_kept_on_the_grid_of_the_truth(tmp_path: Path) -> None:
     scans = people(tmp_path / "scans", 1)
     evaluate(scans, ["spline"], degradation="blur", into=tmp_path / "out", device="cpu", save_images=True)

@@ -10,15 +10,20 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from finemri import cli
 from finemri.baselines import BASELINES
 from finemri.cohorts.layouts import find_cohort
 from finemri.cohorts.seen import FIELD, learnt_from
 from finemri.cohorts.split import Split
-from finemri.evaluate import People, evaluate, evaluate_crossed, evaluate_pairs, evaluate_reconstruction
-from finemri.evaluate.cross import KERNELS
+from finemri.evaluate import (
+    People,
+    evaluate,
+    evaluate_pairs,
+    evaluate_reconstruction,
+    evaluate_structures,
+)
 from finemri.evaluate.guards import NOBODY, UNKNOWN, kernels_of, learnt_kernels, refuse_seen
 from finemri.measures import BROKEN, MEASURES
+from finemri.measures.recompute import recompute
 from finemri.measures.tidy import read_rows
 from finemri.physics.kspace import KSpace
 from finemri.physics.sampling import Sampling
@@ -87,6 +92,17 @@ def test_a_method_that_saw_somebody_is_refused_by_name(tmp_path: Path, monkeypat
     assert settings_of(table)["seen"]["learned"].startswith("its training learnt from 2 of the people judged")
 
 
+def test_a_scan_that_cannot_be_read_costs_itself_alone_where_weights_know_whom_they_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = people(tmp_path / "scans", 3)
+    on_shelf(monkeypatch, method(header_of(scans, "person-1")))
+    (scans / "person-0.nii.gz").write_bytes(b"this is no scan")
+    (scans / "person-1.nii.gz").unlink()
+    with pytest.raises(Refusal, match=r"1 of 2 scans could not be judged, the others are done\. person-0: "):
+        evaluate(scans, ["learned"], degradation="blur", into=tmp_path / "out", device="cpu")
+
+
 def test_who_was_seen_is_known_by_voxels_alone(tmp_path: Path) -> None:
     scans = people(tmp_path / "scans", 1)
     header = header_of(scans, "person-0")
@@ -149,6 +165,31 @@ def test_images_that_are_no_numbers_are_counted_and_never_dropped(
     assert all(np.isfinite(row.value) for row in read_rows(table) if row.method == "spline")
     assert not (into / "images" / "person-0_learned.nii.gz").exists()
     assert "1 voxels of person-0" in " ".join(capsys.readouterr().err.split())
+    again = [row for row in read_rows(recompute(into, ["skimage"]).with_suffix(".csv")) if row.method == "learned"]
+    assert again
+    assert all(np.isnan(row.value) for row in again), "judged by others, it is lost as well"
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    for name in ("truth", "spline"):
+        bright = (open_volume(into / "images" / f"person-0_{name}.nii.gz").voxels > 50).astype(np.uint8)
+        nib.nifti1.Nifti1Image(bright, np.eye(4)).to_filename(maps / f"person-0_{name}.nii.gz")
+    found = {(r.method, r.measure): r.value for r in read_rows(evaluate_structures(into, maps))}
+    assert found["learned", "dice-1"] == found["learned", "volume-1"] == 0, "nothing is found in it"
+    assert found["spline", "dice-1"] > 0.5
+
+
+def test_a_method_that_fails_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(Odd):
+        def __call__(self, image: Voxels) -> FineVoxels:
+            raise MemoryError
+
+    on_shelf(monkeypatch, method({"settings": {}}, Full(0.0)))
+    scans, into = people(tmp_path / "s", 2), tmp_path / "o"
+    with pytest.raises(Refusal, match=r"2 of 2 scans could not be judged.*person-0: learned: MemoryError\."):
+        evaluate(scans, ["learned", "spline"], degradation="blur", into=into, device="cpu")
+    assert {(r.subject, r.method) for r in read_rows(into / "measures.csv")} == {
+        (f"person-{n}", "spline") for n in (0, 1)
+    }
 
 
 def test_a_constant_image_is_judged_and_said(
@@ -228,34 +269,3 @@ def test_reconstructions_are_guarded_as_well(tmp_path: Path, monkeypatch: pytest
     header[FIELD] = [learnt_from([find_cohort(scans)], 0)]
     with pytest.raises(Refusal, match="learned learnt from person-0"):
         judge("again")
-
-
-def test_kernels_crossed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    header = {"settings": {"degradations": ["blur"], "sigma": 1.0}}
-    on_shelf(monkeypatch, method(header, Odd(50.0)))
-    into = tmp_path / "out"
-    path = evaluate_crossed(people(tmp_path / "s", 2), ["learned"], into=into, kernels=("blur", "kspace"), device="cpu")
-    lines = [line.split(",") for line in path.read_text().splitlines()]
-    assert lines[0] == ["method", "learnt", "judged", "measure", "mean", "low", "high", "people"]
-    assert {(line[0], line[1]) for line in lines[1:]} == {("learned", "blur")}
-    assert [line[2] for line in lines[1:] if line[3] == "psnr"] == ["blur", "kspace"]
-    assert KERNELS == ("blur", "kspace", "blur-0.7", "blur-1.3")
-    value = {
-        (r.subject, r.method, r.measure): r.value
-        for r in read_rows(into / "kspace" / "measures.csv")
-        if r.contract.mask == "head"
-    }
-    gain = np.mean([value[p, "learned", "psnr"] - value[p, "spline", "psnr"] for p in ("person-0", "person-1")])
-    (found,) = (line for line in lines if line[2:4] == ["kspace", "psnr"])
-    assert float(found[4]) == pytest.approx(gain)
-    assert found[5:] == ["", "", "2"], "no interval of two people"
-    assert "| learned | blur | **" in path.with_suffix(".md").read_text()
-    assert settings_of(into / "blur" / "measures.csv")["kernels"]["learned"].endswith(
-        "the same kernel, which is kinder than life"
-    )
-
-
-def test_cross_takes_no_other_degradation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["evaluate", "--into", str(tmp_path), "--cohort", str(tmp_path), "--methods", "spline", "--cross"]
-    assert cli.main([*words, "--degradation", "blur"]) != 0
-    assert "--cross judges methods" in " ".join(capsys.readouterr().err.split())

@@ -14,6 +14,7 @@ import pytest
 from distributed import LocalCluster
 
 from finemri.evaluate import Crew, evaluate, evaluate_pairs, evaluate_reconstruction
+from finemri.landing import alone_in
 from finemri.measures.costs import Cost, read_costs
 from finemri.measures.ledger import Ledger
 from finemri.measures.tidy import Row, read_rows
@@ -98,6 +99,17 @@ def test_k_space_and_pairs_are_shared_as_well(tmp_path: Path, cluster: LocalClus
         found["pairs"].append(evaluate_pairs(both, ["spline"], into=tmp_path / name / "p", crew=crew).read_text())
     for alone, shared in found.values():
         assert alone == shared
+
+
+def test_two_processes_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    scans, into = people(tmp_path / "scans", 1), tmp_path / "out"
+    with alone_in(into), pytest.raises(Refusal, match="Another finemri writes into"):
+        run(scans, into)
+    assert not list(into.iterdir()), "neither rows nor a lock"
+    rows = read_rows(run(scans, into))
+    with alone_in(into), pytest.raises(Refusal, match="Another finemri writes into"):
+        run(scans, into)
+    assert read_rows(into / "measures.csv") == rows
 
 
 def test_a_scan_that_cannot_be_judged_costs_only_itself(tmp_path: Path, cluster: LocalCluster) -> None:

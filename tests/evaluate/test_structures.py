@@ -258,3 +258,7 @@ def test_the_command_judges_what_it_made_and_nothing_twice(tmp_path: Path) -> No
     assert sizes == {(p, m) for p in ("p0", "p1", "p2") for m in ("truth", "spline")}, "enough for Bland and Altman"
     with pytest.raises(Refusal, match="--methods"):
         Evaluate(**shared, scale=4).run()  # type: ignore[arg-type]
+    with pytest.raises(Refusal, match="--part goes with --people"):
+        Evaluate(**shared, part="test").run()  # type: ignore[arg-type]
+    with pytest.raises(Refusal, match="There is no split"):
+        Evaluate(**shared, cohort=(scans,), people=(tmp_path / "split-1.json",), part="test").run()  # type: ignore[arg-type]

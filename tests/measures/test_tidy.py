@@ -11,7 +11,7 @@ from finemri.measures.contract import Region
 from finemri.measures.ledger import Ledger
 from finemri.measures.summary import summarise
 from finemri.measures.table import write_tables
-from finemri.measures.tidy import Row, read_rows, write_rows
+from finemri.measures.tidy import Row, append_rows, finish_rows, read_rows, write_rows
 from finemri.refusal import Refusal
 
 
@@ -41,6 +41,40 @@ def test_columns_are_the_tidy_ones(tmp_path: Path) -> None:
     head = (tmp_path / "measures.csv").read_text().splitlines()[0]
     assert head == "subject,method,degradation,scale,measure,value,contract"
     assert [file.name for file in tmp_path.iterdir()] == ["measures.csv"], "nothing half-written is left"
+
+
+def test_rows_are_appended_whole_wherever_a_process_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "measures.csv"
+    write_rows(path, ROWS[:2])
+    before = path.read_bytes()
+    append_rows(path, ROWS[2:4])
+    assert read_rows(path) == ROWS[:4]
+    after = path.read_bytes()
+    assert after.startswith(before)
+    with monkeypatch.context() as patch:
+        patch.setattr("finemri.measures.tidy.finish_rows", lambda path: None)
+        append_rows(path, ROWS[4:])
+    more = (tmp_path / ".measures.csv.coming").read_bytes().partition(b"\n")[2]
+    for torn in (0, 1, len(more) // 2, len(more)):
+        path.write_bytes(after + more[:torn])
+        assert read_rows(path) == ROWS, "whoever only reads sees it whole as well"
+    path.write_bytes(after + more[:7])
+    finish_rows(path)
+    assert read_rows(path) == ROWS
+    assert path.read_bytes() == after + more
+    assert [file.name for file in tmp_path.iterdir()] == ["measures.csv"]
+
+
+def test_a_ledger_never_writes_again_what_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand scans would cost a thousand times the whole table."""
+    ledger = Ledger(tmp_path, {"scale": 2})
+    monkeypatch.setattr("finemri.measures.ledger.write_rows", lambda path, rows: pytest.fail("all rows anew"))
+    ledger.agree("methods", "mine", "abc")
+    monkeypatch.setattr("finemri.measures.ledger.write_text", lambda path, text: pytest.fail("nothing is new"))
+    ledger.agree("methods", "mine", "abc")
+    for row in ROWS:
+        ledger.add([row])
+    assert Ledger(tmp_path, {"scale": 2}).rows == ROWS
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "subject,method,degradation,scale,measure,value,contract\n1,2\n"])

@@ -108,10 +108,13 @@ class Evaluate:
 
             conventions_of(self.convention)  # before anything takes hours
         self._check_segmenter()
+        if not self.people:
+            self._refuse_changed("people", ("part",))
         if self.methods or not self._judges_again:
             self._evaluate()
         else:
-            judging = {"into", "convention", *(("segmenter", "device", "cohort", "people") if self.segmenter else ())}
+            structural = ("segmenter", "device", "cohort", "people", "part") if self.segmenter else ()
+            judging = {"into", "convention", *structural}
             self._refuse_changed("methods", [f.name for f in fields(self) if f.name not in judging])
         if self.segmenter and self.sampling is None:
             self._structures(self.segmenter)
@@ -137,8 +140,6 @@ class Evaluate:
     def _evaluate(self) -> None:
         if not (self.cohort and self.methods):
             raise Refusal("Evaluating takes --cohort, the scans, and --methods, what brings them back; give both.")
-        if not self.people:
-            self._refuse_changed("people", ("part",))
         if self.cross or self.degradation is not None:
             self._enhancing(self.degradation)
         elif self.sampling is not None:
@@ -171,7 +172,7 @@ class Evaluate:
         from finemri.evaluate import Crew, People, evaluate_reconstruction
         from finemri.physics.sampling import Sampling
 
-        self._refuse_changed("degradation", ("scale",))
+        self._refuse_changed("degradation", ("scale", "memory"))
         evaluate_reconstruction(
             self.cohort,
             self.methods,

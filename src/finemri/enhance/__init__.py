@@ -15,8 +15,9 @@ from finemri.enhance.cohort import Asked, enhance_many
 from finemri.enhance.maps import Kind, Maps, operators
 from finemri.enhance.one import Job, Reporter, enhance_one
 from finemri.refusal import Refusal
-from finemri.shelf import Method, default_weights, find_method
+from finemri.shelf import Method, find_method
 from finemri.spread import ALONE, Crew
+from finemri.trained import default_weights
 from finemri.volumes.files import check_output
 
 __all__ = ["Crew", "choose_method", "enhance", "find_jobs"]

@@ -21,7 +21,8 @@ from finemri.measures.calibration_file import open_calibration, save_calibration
 from finemri.measures.strangeness import Calibration, learn_calibration
 from finemri.refusal import Refusal
 from finemri.shapes import Affine
-from finemri.shelf import Method, shipped_calibration
+from finemri.shelf import Method
+from finemri.trained import shipped_calibration
 from finemri.volumes.files import open_volume
 from finemri.volumes.grid import scaled_affine
 from finemri.volumes.intensity import Normaliser, by_percentile

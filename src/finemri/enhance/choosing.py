@@ -5,13 +5,17 @@ from pathlib import Path
 
 from finemri.baselines import BASELINES
 from finemri.refusal import Refusal
-from finemri.shelf import Method, default_weights, find_method, shipped_weights
+from finemri.shelf import Method, find_method
+from finemri.trained import default_weights, shipped_weights
 
 
 def choose_method(*, scale: int | None, weights: str | None, style: str, method: str | None, device: str) -> Method:
-    """What enhances. Raises Refusal for an unknown name, for two names, and for a scale that weights lack."""
+    """What enhances. Raises Refusal for an unknown name, for two names, for a style of what is
+    named already, and for a scale that weights lack."""
     if weights is not None and method is not None:
         raise Refusal("Weights and a method were both given, and one of them is enough; leave the other out.")
+    if style != "faithful" and (weights or method):
+        raise Refusal(f"The style chooses among what ships, and {weights or method} is chosen already; leave one out.")
     name = weights or method or default_weights(scale or 2, style)
     return find_method(name, scale or _own_scale(name), device)
 

@@ -27,7 +27,8 @@ def missing(
     maps: bool,
     force: bool,
 ) -> list[Job]:
-    """The scans without a result in ``folder``, which remembers ``told``; with ``force`` all.
+    """The scans without a result in ``folder``, which remembers ``told``; with ``force`` all, and until they are
+    replaced, results of other settings lose what tells how they were made, so that a later run does not take them.
 
     Raises Refusal where results were made in another way, from other scans, or nobody knows how.
     """
@@ -46,6 +47,9 @@ def missing(
                 f"{len(taken)} of {len(jobs)} results exist already, {taken[0].output} for one, and nothing tells how "
                 "they were made; choose another folder, or pass --force to replace them."
             )
+    if force and there and not (about.is_file() and about.read_text(encoding="utf-8") == text):
+        for job in there:
+            sidecar_path(job.output).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     with landing_file(about) as stream:
         stream.write(text.encode())

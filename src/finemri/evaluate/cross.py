@@ -1,5 +1,6 @@
 """Every method under every kernel: what learnt on one way of making scans coarse, judged on the others."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,11 @@ from rich.console import Console
 from finemri.evaluate.coarse import Kind
 from finemri.evaluate.enhancing import evaluate, methods_of
 from finemri.evaluate.guards import learnt_kernels
+from finemri.evaluate.running import Unfinished
 from finemri.measures.statistics import FEWEST, bootstrap_interval, gains_by_person
 from finemri.measures.table import BASELINE
 from finemri.measures.tidy import read_rows, write_table, write_text
+from finemri.refusal import Refusal
 
 KERNELS: tuple[Kind, ...] = get_args(Kind)
 CROSSED = ("psnr", "ssim", "hfen")
@@ -31,7 +34,7 @@ class Crossed:
     measure: str
     mean: float
     low: float | None
-    """Of the 95 % bootstrap interval over people; None of fewer than five."""
+    """Of the 95 % bootstrap interval over people; None of fewer than five, and where a gain is not finite."""
     high: float | None
     people: int
 
@@ -51,19 +54,28 @@ def evaluate_crossed(
 
     Rows are methods with the kernels that they learnt on, columns the kernels that they were judged on; a cell is the
     mean over people of value − value of spline, which is added where nobody named it. ``settings`` as of ``evaluate``.
+    A scan that cannot be judged is refused at the end, once all others have been judged under every kernel.
     """
     names = list(methods) if BASELINE in methods else [BASELINE, *methods]
     shelf, _ = methods_of(names, scale, device)
+    if set(shelf) == {BASELINE}:
+        raise Refusal(f"Kernels are crossed for methods that are held against {BASELINE}; name another one.")
     learnt = {label: " and ".join(learnt_kernels(method.header)) or "nothing" for label, method in shelf.items()}
-    cells: list[Crossed] = []
+    cells, failed = list[Crossed](), list[Unfinished]()
     for kernel in kernels:
-        path = evaluate(cohort, names, degradation=kernel, scale=scale, into=into / kernel, device=device, **settings)
+        path = into / kernel / "measures.csv"
+        try:
+            evaluate(cohort, names, degradation=kernel, scale=scale, into=path.parent, device=device, **settings)
+        except Unfinished as reason:
+            failed.append(reason)
         cells += [cell for label in shelf if label != BASELINE for cell in _cells(path, label, learnt[label], kernel)]
     path = into / "cross.csv"
     write_table(path, [COLUMNS, *([getattr(cell, column) for column in COLUMNS] for cell in cells)])
     text = _markdown(cells, kernels)
     write_text(path.with_suffix(".md"), text)
     Console().print(text, markup=False, soft_wrap=True)
+    if failed:
+        raise failed[0]
     return path
 
 
@@ -73,7 +85,8 @@ def _cells(measures: Path, label: str, learnt: str, kernel: str) -> list[Crossed
     for measure in CROSSED:
         people = gains_by_person([row for row in rows if row.measure == measure], label, BASELINE)
         if people:
-            low, high = bootstrap_interval(people) if len(people) >= FEWEST else (None, None)
+            sound = len(people) >= FEWEST and all(map(math.isfinite, people.values()))
+            low, high = bootstrap_interval(people) if sound else (None, None)
             found.append(
                 Crossed(label, learnt, kernel, measure, sum(people.values()) / len(people), low, high, len(people))
             )

@@ -9,16 +9,18 @@ from rich.console import Console
 
 from finemri.evaluate.coarse import Degrade, Kind
 from finemri.evaluate.guards import flaws_of, kernels_of, refuse_seen, say
-from finemri.evaluate.running import Found, Named, Scan, Unit, device_of, found_again, refuse, run, shelved
+from finemri.evaluate.running import Found, Named, Scan, Unit, device_of, found_again, refuse, run, say_unkept, shelved
 from finemri.evaluate.scans import EVERYBODY, People, scans_of
 from finemri.evaluate.stopwatch import Stopwatch, settle
+from finemri.landing import alone_in
 from finemri.measures.contract import Contract
 from finemri.measures.ledger import Ledger
 from finemri.measures.table import BASELINE, NOTE, PRINTED, write_gains, write_tables
 from finemri.measures.tidy import Row
+from finemri.refusal import Refusal
 from finemri.shapes import FineVoxels
 from finemri.shelf import Method, find_method
-from finemri.spread import ALONE, Bench, Crew
+from finemri.spread import ALONE, Bench, Crew, told
 from finemri.volumes.enhancer import Enhancer
 from finemri.volumes.tiles import enhance_voxels
 from finemri.volumes.volume import Volume
@@ -58,11 +60,11 @@ def evaluate(
     shelf, plain = methods_of(methods, scale, device)
     scans = scans_of(cohort, people)
     seen = refuse_seen(shelf, scans, people)
-    into.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(into, {"degradation": degrade.name, "scale": scale, "people": people.name}, force=force)
-    say(ledger, seen=seen, kernels=kernels_of(shelf, degrade.kind))
     images = into.absolute() / "images" if save_images else None
-    return Enhancing(degrade, plain, device, memory, images, force=force).judge_all(scans, shelf, ledger, crew)
+    with alone_in(into):
+        ledger = Ledger(into, {"degradation": degrade.name, "scale": scale, "people": people.name}, force=force)
+        say(ledger, seen=seen, kernels=kernels_of(shelf, degrade.kind))
+        return Enhancing(degrade, plain, device, memory, images, force=force).judge_all(scans, shelf, ledger, crew)
 
 
 @runtime_checkable
@@ -129,12 +131,16 @@ class Enhancing(Generic[Scan]):
             yield Found(unit.agree(digest))
             if not unit.missing:
                 return
-            trial = opened()
+            trial, trouble = opened(), []
             for label in unit.missing:
                 enhancer, watch = shelf[label].enhancer, Stopwatch()
                 settle(enhancer)
-                with watch.running():
-                    image = enhance_voxels(enhancer, trial.coarse.voxels, memory=self.memory)
+                try:
+                    with watch.running():
+                        image = enhance_voxels(enhancer, trial.coarse.voxels, memory=self.memory)
+                except Exception as reason:  # another method may still do
+                    trouble.append(f"{label}: {told(reason)}")
+                    continue
                 broken, remarks = flaws_of(image, unit.subject, label)
                 if self.images is not None and not broken:
                     trial.save(self.images, label, image, force=self.force)
@@ -142,12 +148,15 @@ class Enhancing(Generic[Scan]):
                 rows = tuple(Row(unit.subject, label, setting.name, setting.scale, *number) for number in numbers)
                 cost, about = watch.cost(unit.subject, label, enhancer), {"crimes": list(trial.crimes)}
                 yield Found(digest, label, rows, cost, remarks, about)
+            if trouble:
+                raise Refusal(" ".join(trouble))
 
         return judge
 
     def judge_all(self, scans: Mapping[str, Scan], shelf: Mapping[str, Method], ledger: Ledger, crew: Crew) -> Path:
         """Every method on everybody whose rows are missing, then the tables. Returns the path of the CSV."""
         failed = run(self, self.bench(shelf), scans, shelf, ledger, crew.on(device_of(self.device)), memory=self.memory)
+        say_unkept(self.images, ".nii.gz", ledger)
         if ledger.rows:
             tell(ledger.path)
         refuse(failed, len(scans))

@@ -1,6 +1,7 @@
 """Guards: what makes numbers kinder than life, found before they are believed, and said beside them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -44,7 +45,7 @@ def refuse_seen(shelf: Shelf, scans: Mapping[str, Subject] | Mapping[str, Pair],
     told = {label: UNKNOWN for label, header in headers.items() if not knows(header)}
     if not any(FIELD in header for header in headers.values()):
         return told
-    contents = {name: [content_of(path) for path in _files(scan)] for name, scan in scans.items()}
+    contents = {name: list(_contents(scan)) for name, scan in scans.items()}
     for label, header in headers.items():
         known = sorted({name.partition("#")[0] for name in seen(header, contents)})
         if known and people.asks_for_learnt:
@@ -115,6 +116,13 @@ def _kernels(learnt: tuple[str, ...], judged: str | None) -> str:
     if judged not in learnt:
         return f"{said}: another kernel"
     return f"{said}: the same kernel, which is kinder than life"
+
+
+def _contents(scan: Subject | Pair) -> Iterator[str]:
+    """Of every file that can be read; one that cannot is nobody's, and refused when its turn comes."""
+    for path in _files(scan):
+        with suppress(Refusal):
+            yield content_of(path)
 
 
 def _files(scan: Subject | Pair) -> Iterable[Path]:

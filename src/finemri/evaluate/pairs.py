@@ -15,6 +15,7 @@ from finemri.evaluate.coarse import judge_volume
 from finemri.evaluate.enhancing import Enhancing, methods_of
 from finemri.evaluate.guards import kernels_of, refuse_seen, say
 from finemri.evaluate.scans import EVERYBODY, People, pairs_of
+from finemri.landing import alone_in
 from finemri.measures import IN_UNITS, MEASURES, SLICEWISE, contract_in_units, contract_of_slices
 from finemri.measures.contract import Contract, Region
 from finemri.measures.ledger import Ledger
@@ -67,12 +68,12 @@ def evaluate_pairs(
     if peak != "slice" and not sliced:
         raise Refusal("--peak is of slices, and these pairs are volumes, judged as a whole; leave it out.")
     seen = refuse_seen(shelf, pairs, people)
-    into.mkdir(parents=True, exist_ok=True)
     about = {"degradation": NAME, "scale": 1, "people": people.name, "peak": peak if sliced else None}
-    ledger = Ledger(into, about, force=force)
-    say(ledger, seen=seen, kernels=kernels_of(shelf, None))
     images = into.absolute() / "images" if save_images else None
-    return Enhancing(Facing(peak), plain, device, memory, images, force=force).judge_all(pairs, shelf, ledger, crew)
+    with alone_in(into):
+        ledger = Ledger(into, about, force=force)
+        say(ledger, seen=seen, kernels=kernels_of(shelf, None))
+        return Enhancing(Facing(peak), plain, device, memory, images, force=force).judge_all(pairs, shelf, ledger, crew)
 
 
 @dataclass(frozen=True)

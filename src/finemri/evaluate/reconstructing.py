@@ -8,11 +8,12 @@ from typing import Literal
 from finemri.cohorts.cohort import Subject
 from finemri.evaluate.enhancing import tell
 from finemri.evaluate.guards import Headed, kernels_of, refuse_seen, say
-from finemri.evaluate.running import Found, Named, Unit, device_of, found_again, refuse, run, shelved
+from finemri.evaluate.running import Found, Named, Unit, device_of, found_again, refuse, run, say_unkept, shelved
 from finemri.evaluate.scans import EVERYBODY, People, scans_of
 from finemri.evaluate.slices import Axis, Scanner, Size, is_raw, open_slices
 from finemri.evaluate.stopwatch import Stopwatch
 from finemri.evaluate.trial import TRUTH, Study, Trial
+from finemri.landing import alone_in
 from finemri.measures.ledger import Ledger
 from finemri.physics.sampling import Sampling
 from finemri.provenance import digest as files_digest
@@ -77,15 +78,16 @@ def evaluate_reconstruction(
         )
     everyone: dict[str, Headed] = {**shelf, **({"segmenter": judge} if judge else {})}
     seen = refuse_seen(everyone, scans, people)
-    into.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(into, {**study.settings, "people": people.name}, force=force)
-    say(ledger, seen=seen, kernels=kernels_of(shelf, sampling.pattern))
     images = into.absolute() / "images" if save_images else None
     plainly = Named(str(segmenter.absolute()), judge.digest) if segmenter and judge else None
     work = Reconstruction(replace(study, segmenter=None), plain, device, images, plainly)
-    failed = run(work, work.bench(study, shelf), scans, shelf, ledger, crew.on(device_of(device)))
-    if ledger.rows:
-        tell(ledger.path, BASELINE, PRINTED)
+    with alone_in(into):
+        ledger = Ledger(into, {**study.settings, "people": people.name}, force=force)
+        say(ledger, seen=seen, kernels=kernels_of(shelf, sampling.pattern))
+        failed = run(work, work.bench(study, shelf), scans, shelf, ledger, crew.on(device_of(device)))
+        say_unkept(images, ".npy", ledger)
+        if ledger.rows:
+            tell(ledger.path, BASELINE, PRINTED)
     refuse(failed, len(scans))
     return ledger.path
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from rich.console import Console
 from rich.markup import escape
 
 from finemri.evaluate.scans import label_of, progress_bar
+from finemri.measures import BROKEN
 from finemri.measures.costs import Cost
 from finemri.measures.ledger import Ledger
 from finemri.measures.tidy import Row, write_text
@@ -110,6 +112,8 @@ def run(
     nothing missing are only looked at: have they changed?
     """
     _introduce(shelf, ledger)
+    if crew.workers not in ("auto", 1):
+        ledger.put("workers", crew.workers)  # times depend on it
     known, failed = ledger.settings["subjects"], []
     units = [
         Unit(name, scan, tuple(label for label in shelf if (name, label) not in ledger), known.get(name))
@@ -150,7 +154,22 @@ def _introduce(shelf: Mapping[str, Method] | Mapping[str, ReconstructionMethod],
             write_text(cards / f"{label}.md", method.card.read_text(encoding="utf-8"))
 
 
+def say_unkept(images: Path | None, ending: str, ledger: Ledger) -> None:
+    """Images that were asked for after their numbers were made: nobody makes them again unasked."""
+    lost = {(row.subject, row.method) for row in ledger.rows if row.measure == BROKEN}
+    wanted = () if images is None else ledger.done - lost
+    if count := sum(not (images / f"{name}_{label}{ending}").is_file() for name, label in wanted if images):
+        Console(stderr=True).print(
+            f"[yellow]{count} images were not kept when their numbers were made; --force makes all anew.[/yellow]",
+            soft_wrap=True,
+        )
+
+
+class Unfinished(Refusal):
+    """Some scans could not be judged; the others are, and written down."""
+
+
 def refuse(failed: Sequence[str], of: int) -> None:
-    """Raises Refusal where some scans could not be judged, at the very end."""
+    """Raises Unfinished where some scans could not be judged, at the very end."""
     if failed:
-        raise Refusal(failures(failed, of, "judged"))
+        raise Unfinished(failures(failed, of, "judged"))

@@ -1,6 +1,6 @@
 """Segmentation as judge: what somebody who knows nothing of the methods finds in the images that they made."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,14 +9,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from finemri.evaluate.judges import Judge, Network, Outside
-from finemri.evaluate.running import device_of
+from finemri.evaluate.running import device_of, refuse
 from finemri.evaluate.scans import EVERYBODY, People, progress_bar
+from finemri.landing import alone_in
+from finemri.measures import BROKEN
 from finemri.measures.contract import Contract
 from finemri.measures.ledger import Ledger
 from finemri.measures.segmentation import Labels, dice
 from finemri.measures.statistics import TRUTH
 from finemri.measures.structures import Judgement, judge_structures
 from finemri.measures.table import write_gains, write_tables
+from finemri.measures.tidy import Row
 from finemri.provenance import digest
 from finemri.refusal import Refusal
 from finemri.shelf import find_judge
@@ -27,6 +30,9 @@ from finemri.volumes.volume import Volume
 THEIRS = "the cohort's label map"
 OWN = "what is found in the true image"
 FOLDER = "segmentations"
+
+Trial = tuple[str, str]
+"""Subject, method."""
 
 
 def evaluate_structures(
@@ -44,42 +50,70 @@ def evaluate_structures(
     truth and of every method. What is found is held against the label maps of the ``cohort``; of whom it has none,
     against what is found in the true image, and then there is no SIS. Neither methods nor scans are needed.
 
+    An image that holds what is no number was not kept, and nothing is found in it.
+
     Run again, it judges what is new. Says of whom no SIS can be told. Returns the path of the CSV. Raises Refusal where
-    images or maps are missing, where labels do not fit, and where another segmenter judged these images before.
+    images or maps are missing, and where another segmenter judged these images before; and at the end, where labels do
+    not fit and some scans could not be judged.
     """
     judge: Judge = Outside(segmenter) if segmenter.is_dir() else Network(find_judge(segmenter, device_of(device)))
     if not (into / "measures.csv").is_file():
         raise Refusal(f"There is no measures.csv in {into}; run finemri evaluate first, with --save-images.")
-    ledger = Ledger(into, {})
-    done = {(row.subject, row.method) for row in ledger.rows if row.measure.startswith("volume-")}
-    trials = {(row.subject, row.method): row for row in ledger.rows if row.method != TRUTH}
-    missing = {trial: row for trial, row in trials.items() if trial not in done}
-    for subject, method in missing:  # before anything takes hours
-        for name in (TRUTH, method):
-            image_of(into, subject, name), judge.file(subject, name)
-    if done and ledger.settings.get("segmenter") != judge.digest:
-        raise Refusal(f"Another segmenter judged the images of {into} before; judge them in another folder.")
-    ledger.settings["segmenter"] = judge.digest
-    maps = label_maps(cohort, people)
+    with alone_in(into):
+        ledger = Ledger(into, {})
+        done = {(row.subject, row.method) for row in ledger.rows if row.measure.startswith("volume-")}
+        lost = {(row.subject, row.method) for row in ledger.rows if row.measure == BROKEN}
+        trials = {
+            (row.subject, row.method): row for row in ledger.rows if row.method != TRUTH and row.measure != BROKEN
+        }
+        missing = {trial: row for trial, row in trials.items() if trial not in done}
+        for trial in [(subject, name) for subject, method in missing for name in (TRUTH, method)]:
+            if trial not in lost:  # before anything takes hours
+                image_of(into, *trial), judge.file(*trial)
+        if done and ledger.settings.get("segmenter") != judge.digest:
+            raise Refusal(f"Another segmenter judged the images of {into} before; judge them in another folder.")
+        ledger.put("segmenter", judge.digest)
+        failed = _judge(judge, missing, done, lost, label_maps(cohort, people), ledger)
+        if ledger.rows:
+            _tell(ledger.path)
+    refuse(failed, len({subject for subject, _ in trials}))
+    return ledger.path
+
+
+def _judge(
+    judge: Judge,
+    missing: Mapping[Trial, Row],
+    done: Collection[Trial],
+    lost: Collection[Trial],
+    maps: Mapping[str, Path],
+    ledger: Ledger,
+) -> list[str]:
+    """Scan by scan; returns why some could not be judged."""
+    subjects: dict[str, list[Row]] = {}
+    for (subject, _), row in missing.items():
+        subjects.setdefault(subject, []).append(row)
+    failed = []
     with progress_bar() as progress:
         task = progress.add_task("", total=len(missing))
-        for subject in dict.fromkeys(subject for subject, _ in missing):
-            rows = [row for (name, _), row in missing.items() if name == subject]
-            progress.update(task, description=f"{subject} {TRUTH}")
-            _agree(ledger, subject, maps.get(subject))
-            case = Case.of(into, subject, judge, maps.get(subject), rows[0].contract.crop)
-            for remark in case.remarks():
-                progress.console.print(f"[yellow]{escape(remark)}[/yellow]", soft_wrap=True)
-            for row in [*([] if (subject, TRUTH) in done else [replace(rows[0], method=TRUTH)]), *rows]:
-                progress.update(task, description=f"{subject} {row.method}")
-                if (file := judge.file(subject, row.method)) is not None:
-                    ledger.settings.setdefault("segmented", {})
-                    ledger.agree("segmented", f"{subject}_{row.method}", digest([file]))
-                numbers = list(case.judge(row.method))
-                ledger.add([replace(row, measure=name, value=v, contract=c) for name, v, c in numbers])
-                progress.advance(task, row.method != TRUTH)
-    _tell(ledger.path)
-    return ledger.path
+        for subject, rows in subjects.items():
+            try:
+                progress.update(task, description=f"{subject} {TRUTH}")
+                _agree(ledger, subject, maps.get(subject))
+                case = Case.of(ledger.path.parent, subject, judge, maps.get(subject), rows[0].contract.crop)
+                for remark in case.remarks():
+                    progress.console.print(f"[yellow]{escape(remark)}[/yellow]", soft_wrap=True)
+                for row in [*([] if (subject, TRUTH) in done else [replace(rows[0], method=TRUTH)]), *rows]:
+                    progress.update(task, description=f"{subject} {row.method}")
+                    is_lost = (subject, row.method) in lost
+                    if not is_lost and (file := judge.file(subject, row.method)) is not None:
+                        ledger.agree("segmented", f"{subject}_{row.method}", digest([file]))
+                    numbers = list(case.judge(row.method, lost=is_lost))
+                    ledger.add([replace(row, measure=name, value=v, contract=c) for name, v, c in numbers])
+                    progress.advance(task, row.method != TRUTH)
+            except Refusal as reason:  # the next scan may be sound
+                failed.append(f"{subject}: {reason}")
+                progress.console.print(f"finemri: {escape(failed[-1])}", soft_wrap=True)
+    return failed
 
 
 def _agree(ledger: Ledger, subject: str, label_map: Path | None) -> None:
@@ -123,9 +157,10 @@ class Case:
         theirs = None if label_map is None else judge.in_own_words(_on_grid(label_map, truth))
         return cls(into, subject, judge, truth, judge.find(subject, TRUTH, truth), theirs, crop)
 
-    def judge(self, name: str) -> Iterator[tuple[str, float, Contract]]:
-        """Segment an image, keep what was found, and measure it. Of the truth that has no other map, volumes alone."""
-        found = self.found_in_truth if name == TRUTH else self._found(name)
+    def judge(self, name: str, *, lost: bool = False) -> Iterator[tuple[str, float, Contract]]:
+        """Segment an image, keep what was found, and measure it. Of the truth that has no other map, volumes alone.
+        Where the image is ``lost``, nothing is found."""
+        found = np.zeros_like(self.found_in_truth) if lost else self._found(name)
         kept = self.into / FOLDER
         kept.mkdir(exist_ok=True)
         made = self.truth.with_voxels(found.astype(np.float32))
@@ -151,6 +186,8 @@ class Case:
         ]
 
     def _found(self, name: str) -> Labels:
+        if name == TRUTH:
+            return self.found_in_truth
         image = open_volume(image_of(self.into, self.subject, name))
         if image.shape != self.truth.shape:
             raise Refusal(

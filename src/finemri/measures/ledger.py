@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from finemri.measures.costs import Cost, read_costs, write_costs
-from finemri.measures.tidy import Row, read_rows, write_rows, write_text
+from finemri.measures.tidy import Row, append_rows, finish_rows, read_rows, write_rows, write_text
 from finemri.refusal import Refusal
 
 
@@ -22,6 +22,7 @@ class Ledger:
         self.costs: dict[tuple[str, str], Cost] = {}
         self.settings: dict[str, Any] = {**settings, "methods": {}, "subjects": {}}
         if self.path.exists() and not force:
+            finish_rows(self.path)
             self.rows, self.settings = read_rows(self.path), self._read()
             self.costs = {(cost.subject, cost.method): cost for cost in read_costs(self.bill)}
         others = any(self.settings.get(key) != value for key, value in settings.items())
@@ -40,11 +41,20 @@ class Ledger:
 
     def agree(self, kind: str, name: str, digest: str) -> None:
         """Remember the digest of one of the "methods" or "subjects". Raises Refusal where it was another before."""
-        if self.settings[kind].setdefault(name, digest) != digest:
+        known = self.settings.setdefault(kind, {}).get(name)
+        if known not in (None, digest):
             raise Refusal(
                 f"{name} has changed since its rows were written; choose another folder, or replace them by force."
             )
-        write_text(self.about, self._text())
+        if known is None:
+            self.settings[kind][name] = digest
+            write_text(self.about, self._text())
+
+    def put(self, key: str, what: object) -> None:
+        """Remember something plain about the whole folder."""
+        if self.settings.get(key) != what:
+            self.settings[key] = what
+            write_text(self.about, self._text())
 
     def describe(self, method: str, header: Mapping[str, Any], parameters: int = 0) -> None:
         """Remember what a method's weights say of themselves, by which a report tells seeds from systems, and how many
@@ -63,7 +73,7 @@ class Ledger:
         if cost is not None:
             self.costs[cost.subject, cost.method] = cost
             write_costs(self.bill, self.costs.values())
-        write_rows(self.path, [*self.rows, *rows])
+        append_rows(self.path, rows)
         self.rows.extend(rows)
         self.done.update((row.subject, row.method) for row in rows)
 

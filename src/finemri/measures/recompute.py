@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.box import SIMPLE
 from rich.table import Table
 
+from finemri.measures import BROKEN
 from finemri.measures.conventions import CONVENTIONS
 from finemri.measures.saved import TRUTH, find_image, open_case, open_truth
 from finemri.measures.tidy import Row, read_rows, write_rows, write_text
@@ -36,19 +37,23 @@ def recompute(directory: Path, conventions: Sequence[str], *, remark: Callable[[
     """
     names = conventions_of(conventions)
     target, images = directory / "conventions.csv", directory / "images"
-    trials = {(row.subject, row.method): row for row in read_rows(directory / "measures.csv") if row.method != TRUTH}
+    measured = [row for row in read_rows(directory / "measures.csv") if row.method != TRUTH]
+    trials = {(row.subject, row.method): row for row in measured if row.measure != BROKEN}  # whose crop is its own
+    lost = {(row.subject, row.method) for row in measured if row.measure == BROKEN}
     if not images.is_dir():
         raise Refusal(f"{directory} has no images to judge; run finemri evaluate with --save-images, and --force.")
     rows = [row for row in read_rows(target) if row.measure.partition(":")[0] not in names] if target.exists() else []
     subjects = list(dict.fromkeys(subject for subject, _ in trials))
     failed: dict[str, set[tuple[str, str]]] = {}
     for subject, method in trials:  # before anything is judged
-        find_image(images, subject, TRUTH), find_image(images, subject, method)
+        find_image(images, subject, TRUTH)
+        if (subject, method) not in lost:  # of a volume that holds NaN no image is kept
+            find_image(images, subject, method)
     of, truth = "", None
     for (subject, method), trial in sorted(trials.items(), key=lambda item: subjects.index(item[0][0])):
         if truth is None or subject != of:
             of, truth = subject, open_truth(images, subject)
-        case = open_case(images, subject, method, truth, trial.contract)
+        case = open_case(images, subject, method, truth, trial.contract, lost=(subject, method) in lost)
         for name in names:
             for measure, value, contract, why in CONVENTIONS[name].judge(name, case):
                 rows.append(Row(subject, method, trial.degradation, trial.scale, measure, value, contract))

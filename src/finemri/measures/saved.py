@@ -45,8 +45,13 @@ def open_truth(images: Path, subject: str) -> Truth:
     return Truth(image, axis, path.suffix == ".npy")
 
 
-def open_case(images: Path, subject: str, method: str, truth: Truth, contract: Contract) -> Case:
-    """A method's image against the truth. Raises Refusal where it cannot be read or lies on another grid."""
+def open_case(images: Path, subject: str, method: str, truth: Truth, contract: Contract, *, lost: bool = False) -> Case:
+    """A method's image against the truth; of one that is ``lost``, for it held NaN and was not kept, NaN everywhere.
+
+    Raises Refusal where it cannot be read or lies on another grid.
+    """
+    if lost and not any((images / f"{subject}_{method}{ending}").is_file() for ending in ENDINGS):
+        return Case(np.full(truth.voxels.shape, np.nan, np.float32), truth, contract.crop, contract.data)
     path = find_image(images, subject, method)
     image, _ = _read(path)
     matches, shape = _read_matches(images, subject), truth.voxels.shape

@@ -42,8 +42,8 @@ class Verdict:
     def sentence(self) -> str:
         """For a person."""
         return (
-            f"Farther from the calibration's scans than usual (p = {self.p:.2g}; at most {self.alpha:.0%} of scans "
-            f"like those are), above all in its {' and '.join(self.outstanding)}."
+            f"Farther from the calibration's scans than usual (p = {self.p:.2g}; at most {100 * self.alpha:.3g}% of "
+            f"scans like those are), above all in its {' and '.join(self.outstanding)}."
         )
 
 

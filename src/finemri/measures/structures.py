@@ -34,7 +34,8 @@ class Judgement:
     def contract(self, kind: str, label: int | None, count: int) -> Contract:
         """What the number of a kind means; ``label`` None: the mean over ``count`` structures."""
         name = MEAN if label is None else self.names.get(label, str(label))
-        of = f"mean over the {count} structures of the reference" if label is None else f"label {label}"
+        which = " that are found at all in the true image" if kind == "sis" else ""
+        of = f"mean over the {count} structures of the reference{which}" if label is None else f"label {label}"
         against = {
             "volume": "voxels × their volume",
             "sis": f"Dice with {self.reference}, divided by that of what is found in the true image",

@@ -5,6 +5,6 @@ A room below the verbs, because two of them go through cohorts and may not impor
 
 from finemri.spread.crew import ALONE, Crew
 from finemri.spread.spreading import failures, spread
-from finemri.spread.work import Bench, Outcome, Work
+from finemri.spread.work import Bench, Outcome, Work, told
 
-__all__ = ["ALONE", "Bench", "Crew", "Outcome", "Work", "failures", "spread"]
+__all__ = ["ALONE", "Bench", "Crew", "Outcome", "Work", "failures", "spread", "told"]
