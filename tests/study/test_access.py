@@ -57,7 +57,7 @@ FOCUSED = """() => {
   const seen = (style) => (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2) || style.boxShadow !== "none";
   const box = each.getBoundingClientRect();
   const told = `${each.tagName} ${each.id || each.name || each.ariaLabel || each.textContent.trim()} ${each.value ?? ""}`;
-  return [told, seen(getComputedStyle(each)) || seen(getComputedStyle(around)), box.top < innerHeight && box.bottom > 0];
+  return [`${told} ${each.closest("fieldset")?.dataset.name ?? ""}`, seen(getComputedStyle(each)) || seen(getComputedStyle(around)), box.top < innerHeight && box.bottom > 0];
 }"""  # noqa: E501
 SMALL = """() => [...document.querySelectorAll(".choice, .button")].filter((each) => each.checkVisibility())
   .map((each) => each.getBoundingClientRect()).filter((box) => box.width < 44 || box.height < 44)
