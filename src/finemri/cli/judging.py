@@ -74,6 +74,9 @@ class Evaluate:
     x.safetensors), or a folder of label maps that an outside program made of INTO/images, under the same names. Adds
     volumes, Dice, surface distances and, for a cohort with label maps, SIS. Keeps images; without --methods it judges
     those that INTO holds already."""
+    lesions: tuple[float, ...] = ()
+    """Diameters in mm of balls, bright and dark, put into the truth of --degradation one at a time: is each kept, and
+    what is made up that could pass for one?"""
     noise: float = 0.0
     """σ as a share of the brightest tissue: Rician on the coarse scan, complex on the samples of k-space."""
     seed: int = 0
@@ -163,6 +166,7 @@ class Evaluate:
             memory=self.memory,
             force=self.force,
             seed=self.seed,
+            lesions=self.lesions,
             save_images=self._keeps_images,
             people=People(self.people, self.part),
             crew=Crew(self.workers, self.scheduler),
@@ -172,7 +176,7 @@ class Evaluate:
         from finemri.evaluate import Crew, People, evaluate_reconstruction
         from finemri.physics.sampling import Sampling
 
-        self._refuse_changed("degradation", ("scale", "memory"))
+        self._refuse_changed("degradation", ("scale", "memory", "lesions"))
         evaluate_reconstruction(
             self.cohort,
             self.methods,
@@ -204,6 +208,7 @@ class Evaluate:
             )
         if self.scale not in (None, 1):
             raise Refusal(f"Pairs are compared as they are, at scale 1, not {self.scale}; leave --scale out.")
+        self._refuse_changed("degradation", ("lesions",))
         self._refuse_changed("degradation or --sampling", ("noise", "seed"))
         self._refuse_changed("sampling", [name for name in RECONSTRUCTING if name != "peak"])
         from finemri.evaluate import Crew, People, evaluate_pairs

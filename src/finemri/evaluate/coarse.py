@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from finemri.cohorts.cohort import Subject
+from finemri.evaluate.lesions import judge_lesions
 from finemri.measures import MEASURES, contract_of
 from finemri.measures.contract import Contract, Region
 from finemri.measures.fidelity import reference_range
@@ -44,8 +45,12 @@ class Degrade:
     scale: int
     noise: float
     seed: int
+    lesions: tuple[float, ...] = ()
+    """Diameters in mm of balls that are put into the truth, one at a time."""
 
     def __post_init__(self) -> None:
+        if not all(math.isfinite(diameter) and diameter > 0 for diameter in self.lesions):
+            raise Refusal(f"Lesions have diameters above 0 mm, not {self.lesions}.")
         if self.scale < 2 or not (math.isfinite(self.noise) and self.noise >= 0):
             raise Refusal(
                 f"Evaluating needs a scale of at least 2 and no negative noise, not {self.scale}, {self.noise}."
@@ -83,6 +88,7 @@ class Trial:
     """As the contract has it."""
     crimes: tuple[str, ...] = ()
     """Data crimes that the truth gives away."""
+    degrade: Degrade | None = None
 
     @classmethod
     def of(cls, scan: Volume, subject: str, degrade: Degrade) -> "Trial":
@@ -90,11 +96,30 @@ class Trial:
         truth = crop_to_multiple(scan, (degrade.scale,) * 3)
         kept, whole = ("x".join(str(n) for n in volume.shape) for volume in (truth, scan))
         crop = "none" if kept == whole else f"the first {kept} of {whole} voxels"
-        return cls(subject, truth, degrade(truth, subject), head_mask(truth.voxels), crop, crimes_of(truth.voxels))
+        return cls(
+            subject, truth, degrade(truth, subject), head_mask(truth.voxels), crop, crimes_of(truth.voxels), degrade
+        )
 
     def judge(self, image: FineVoxels, by: Enhancer) -> Iterator[tuple[str, float, Contract]]:  # noqa: ARG002
         """Measure, value, contract: every measure, inside the head and over the full field."""
         return judge_volume(image, self.truth, self.head, self.crop, self.crimes)
+
+    def probe(
+        self, image: FineVoxels, enhance: Callable[[Voxels], FineVoxels]
+    ) -> Iterator[tuple[str, float, Contract]]:
+        """Lesions, if there are any to try."""
+        if (degrade := self.degrade) is None or not degrade.lesions:
+            return iter(())
+        return judge_lesions(
+            self.truth,
+            self.head,
+            image,
+            degrade.lesions,
+            bring_back=lambda truth: enhance(degrade(truth, self.subject).voxels),
+            scale=degrade.scale,
+            word=f"{degrade.seed} {self.subject}",
+            crop=self.crop,
+        )
 
     def save(self, folder: Path, label: str, image: FineVoxels, *, force: bool) -> None:
         """The image, and once the truth and the coarse scan."""

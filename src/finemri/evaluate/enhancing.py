@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
@@ -18,7 +19,7 @@ from finemri.measures.ledger import Ledger
 from finemri.measures.table import BASELINE, NOTE, PRINTED, write_gains, write_tables
 from finemri.measures.tidy import Row
 from finemri.refusal import Refusal
-from finemri.shapes import FineVoxels
+from finemri.shapes import FineVoxels, Voxels
 from finemri.shelf import Method, find_method
 from finemri.spread import ALONE, Bench, Crew, told
 from finemri.volumes.enhancer import Enhancer
@@ -43,6 +44,7 @@ def evaluate(
     save_images: bool = False,
     people: People = EVERYBODY,
     crew: Crew = ALONE,
+    lesions: Sequence[float] = (),
 ) -> Path:
     """Cohort × methods -> ``into/measures.csv``, one number a row; then table.csv and table.md, made from it alone.
 
@@ -50,19 +52,23 @@ def evaluate(
     enhance would. ``degradation``: "blur" (Gaussian, σ = 1 voxel, then decimation) or "kspace" (truncation, periodic).
     ``noise`` adds Rician noise to the coarse scan, σ as a share of the truth's 99.9th percentile; ``seed`` and the
     subject's name draw it. Masks, ranges and units are the truth's. ``save_images`` keeps every image in into/images.
-    ``people``: who is judged. ``crew``: who does the work; ``memory`` is for all processes of this machine together.
+    ``lesions``: diameters in mm of balls, bright and dark, that are put into the truth one at a time, each a further
+    image of every method: are they kept, and does it make some up? ``people``: who is judged. ``crew``: who does the
+    work; ``memory`` is for all processes of this machine together.
 
     Run again, it goes on where it stopped; methods and people may be added. Returns the path of the CSV. Raises Refusal
     where the folder holds results of other settings, unless ``force`` starts afresh; and at the end, where some scans
     could not be judged.
     """
-    degrade = Degrade(degradation, scale, noise, seed)
+    degrade = Degrade(degradation, scale, noise, seed, tuple(lesions))
     shelf, plain = methods_of(methods, scale, device)
     scans = scans_of(cohort, people)
     seen = refuse_seen(shelf, scans, people)
     images = into.absolute() / "images" if save_images else None
     with alone_in(into):
-        ledger = Ledger(into, {"degradation": degrade.name, "scale": scale, "people": people.name}, force=force)
+        settings = {"degradation": degrade.name, "scale": scale, "people": people.name}
+        settings["lesions"] = list(degrade.lesions) or None
+        ledger = Ledger(into, settings, force=force)
         say(ledger, seen=seen, kernels=kernels_of(shelf, degrade.kind))
         return Enhancing(degrade, plain, device, memory, images, force=force).judge_all(scans, shelf, ledger, crew)
 
@@ -81,6 +87,11 @@ class Judge(Protocol):
 
     def judge(self, image: FineVoxels, by: Enhancer) -> Iterator[tuple[str, float, Contract]]:
         """Measure, value, contract of what a method made."""
+
+    def probe(
+        self, image: FineVoxels, enhance: Callable[[Voxels], FineVoxels]
+    ) -> Iterator[tuple[str, float, Contract]]:
+        """Numbers that take further images of the same method, ``image`` being what it made of the scan itself."""
 
     def save(self, folder: Path, label: str, image: FineVoxels, *, force: bool) -> None:
         """Keep the image."""
@@ -135,16 +146,17 @@ class Enhancing(Generic[Scan]):
             for label in unit.missing:
                 enhancer, watch = shelf[label].enhancer, Stopwatch()
                 settle(enhancer)
+                enhance = partial(enhance_voxels, enhancer, memory=self.memory)
                 try:
                     with watch.running():
-                        image = enhance_voxels(enhancer, trial.coarse.voxels, memory=self.memory)
+                        image = enhance(trial.coarse.voxels)
                 except Exception as reason:  # another method may still do
                     trouble.append(f"{label}: {told(reason)}")
                     continue
                 broken, remarks = flaws_of(image, unit.subject, label)
                 if self.images is not None and not broken:
                     trial.save(self.images, label, image, force=self.force)
-                numbers = [*trial.judge(image, enhancer), *broken]
+                numbers = [*trial.judge(image, enhancer), *(() if broken else trial.probe(image, enhance)), *broken]
                 rows = tuple(Row(unit.subject, label, setting.name, setting.scale, *number) for number in numbers)
                 cost, about = watch.cost(unit.subject, label, enhancer), {"crimes": list(trial.crimes)}
                 yield Found(digest, label, rows, cost, remarks, about)

@@ -22,7 +22,7 @@ from finemri.measures.ledger import Ledger
 from finemri.measures.mask import head_mask
 from finemri.measures.saved import write_matches
 from finemri.refusal import Refusal
-from finemri.shapes import FineVoxels, Mask
+from finemri.shapes import FineVoxels, Mask, Voxels
 from finemri.spread import ALONE, Crew
 from finemri.volumes.crimes import crimes_of
 from finemri.volumes.enhancer import Enhancer
@@ -139,6 +139,10 @@ class Trial:
         slices = (made[:, :, ours], self.truth.voxels[:, :, theirs], self.head[:, :, theirs])
         yield from self._by_slices(*slices, units)
         yield from _in_units(*slices, "matched slices", units)
+
+    def probe(self, image: FineVoxels, enhance: Callable[[Voxels], FineVoxels]) -> Numbers:  # noqa: ARG002
+        """Nothing: nobody knows how a second scanner would have seen a lesion."""
+        return iter(())
 
     def save(self, folder: Path, label: str, image: FineVoxels, *, force: bool) -> None:
         """The image in the units of the fine scan, and once both scans; which slices were judged of which."""

@@ -146,6 +146,9 @@ def title_of(name: str) -> str:
     if name in (shelf := MEASURES | IN_UNITS | MORE):
         return shelf[name].title
     kind, _, label = name.partition("-")
+    if kind in OF_LESIONS and label:
+        sign, _, size = label.partition("-")
+        return f"{OF_LESIONS[kind]}, {sign} lesion of {size.removesuffix('mm')} mm"
     if kind not in OF_LABELS or not label:
         return name
     if label == "mean":
@@ -197,3 +200,10 @@ OF_LABELS = {
     "hausdorff95": "95 % Hausdorff distance / mm",
 }
 """Those of finemri.measures.segmentation and structures, one number a label: dice-1, sis-Hippocampus, dice-mean."""
+OF_LESIONS = {
+    "recovery": "contrast recovered",
+    "lesiondice": "Dice",
+    "elsewhere": "changed elsewhere",
+    "invented": "made up without it",
+}
+"""Those of finemri.measures.lesion, one number a lesion: recovery-bright-6mm, invented-dark-3mm."""

@@ -17,6 +17,7 @@ from finemri.report.cross import cross_of, is_crossed
 from finemri.report.failures import failures_of
 from finemri.report.found import Job, Key
 from finemri.report.gains import agreement_of, figures_of
+from finemri.report.lesions import lesions_of
 from finemri.report.markup import esc, heading, note
 from finemri.report.opinions import opinions_of, title_of_study
 from finemri.report.spectra import spectra_of
@@ -117,6 +118,7 @@ def _section(job: Job, groups: Sequence[Group], contracts: Mapping[Key, int], n:
         "Cost beside quality": cost_of(job, main, n),
         "Label budgets": budgets_of(job, n),
         "Sizes of structures": agreement_of(groups, n),
+        "Lesions": lesions_of(job),
         "Kernels crossed": cross_of(job),
         "Conventions": conventions_of(groups, job.methods, contracts),
         "Seeds": seeds_of(job, main, contracts) if job.seeds else "",

@@ -12,7 +12,16 @@ from finemri.measures.contract import Contract
 NUMBER = re.compile(r"(?<![\w@.])\d+(?:\.\d+)?(?:x\d+)*(?![\w])")
 """One that stands alone, or a matrix: 6, 0.05, 48x32; no part of a name."""
 WHERE = {"head": "inside the head", "full": "full field of view"}
-LABELS = {"dice": ("higher", 1.0), "sis": ("higher", 1.0), "surface": ("lower", 0.0), "hausdorff95": ("lower", 0.0)}
+LABELS = {
+    "dice": ("higher", 1.0),
+    "sis": ("higher", 1.0),
+    "surface": ("lower", 0.0),
+    "hausdorff95": ("lower", 0.0),
+    "recovery": ("nearer", 1.0),
+    "lesiondice": ("higher", 1.0),
+    "elsewhere": ("lower", 0.0),
+    "invented": ("lower", 0.0),
+}
 
 
 def better_of(measure: str) -> tuple[str | None, float]:
@@ -94,6 +103,8 @@ def command_of(
         words += [*(["--cross"] if crossed else ["--degradation", spoilt]), "--scale", str(settings.get("scale", 2))]
         if found := re.fullmatch(r"([\d.e-]+) \(seed (\d+)\)", noise):
             words += ["--noise", found[1], "--seed", found[2]]
+        if lesions := settings.get("lesions"):
+            words += ["--lesions", *(f"{diameter:g}" for diameter in lesions)]
     elif kind != "pairs":
         words += _sampling(kind)
         words += [
