@@ -1,6 +1,6 @@
 """What does a scan teach itself? A head's crop in thick slices: the cubic spline beside self_super after some minutes.
 
-python benchmarks/self_super.py ../shared/data [--axis 1] [--spacing 3] [--rounds 800 …] [--noise 5] [--pictures INTO]
+python benchmarks/self_super.py ../shared/data [--axis 1] [--spacing 3] [--noise 5] [--rounds 800 …] [--start WEIGHTS]
 """
 
 import argparse
@@ -30,17 +30,19 @@ SETTINGS = SelfSuper()
 def main(asked: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     truth = crop(asked.data, asked.axis, asked.spacing)
-    scan = thick(truth, asked.axis, asked.spacing, asked.noise)
+    length = truth.shape[asked.axis]
+    apart = length / round(length / asked.spacing)  # what is asked for, or so near that slices end where voxels do
+    scan = thick(truth, asked.axis, apart, asked.noise)
     mask = head_mask(truth.voxels)
     wanted: list[float | None] = [None, None, None]
     wanted[asked.axis] = 1.0
     started = time.process_time()
     pictures = {"truth": truth.voxels, "spline": lay_on_grid(scan, wanted).voxels}
     tell("spline", pictures["spline"], truth.voxels, mask, time.process_time() - started)
-    told = Acquisition(asked.axis, asked.thickness or asked.spacing)
+    told = Acquisition(asked.axis, asked.thickness or apart)
     start = None if asked.start is None else load_weights(asked.start)[0]
     for rounds in asked.rounds:
-        settings = replace(SETTINGS, rounds=rounds, **dict(asked.setting))
+        settings = replace(SETTINGS, rounds=rounds)
         started = time.process_time()
         made = self_super(scan, told, 1.0, settings=settings, start=start, cache=asked.cache)
         pictures[f"self-{rounds}"] = made.volume.voxels
@@ -80,7 +82,7 @@ def show(pictures: dict[str, Voxels], axis: int, into: Path) -> None:
     brightest = float(np.percentile(pictures["truth"], 99.9))
     for other in (n for n in range(3) if n != axis):
         planes = [np.take(voxels, voxels.shape[other] // 2, axis=other) for voxels in pictures.values()]
-        row = np.concatenate(planes, axis=1 if axis != max(n for n in range(3) if n != other) else 0)
+        row = np.concatenate(planes, axis=1)
         grey = (row.clip(0, brightest) * (255 / brightest)).astype(np.uint8)
         Image.fromarray(grey.repeat(3, axis=0).repeat(3, axis=1)).save(into / f"across-{other}.png")
 
@@ -94,7 +96,6 @@ def words() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, nargs="+", default=[SETTINGS.rounds])
     parser.add_argument("--noise", type=float, default=0.0, help="σ added to the slices, of 255")
     parser.add_argument("--start", type=Path, help="weights to begin with")
-    parser.add_argument("--setting", type=lambda w: (w.split("=")[0], float(w.split("=")[1])), nargs="*", default=[])
     parser.add_argument("--cache", type=Path, help="where what was learnt is kept")
     parser.add_argument("--pictures", type=Path)
     return parser

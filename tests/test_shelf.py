@@ -17,8 +17,14 @@ FIND: dict[str, Callable[[str], object]] = {
     "super-resolve": lambda name: shelf.find_method(name, 2),
     "reconstruct": shelf.find_reconstructor,
     "segment": shelf.find_segmenter,
+    "restore": shelf.find_restorer,
 }
-OF: dict[str, str] = {"super-resolve": "volume-x2", "reconstruct": "recnet", "segment": "segmenter"}
+OF: dict[str, str] = {
+    "super-resolve": "volume-x2",
+    "reconstruct": "recnet",
+    "segment": "segmenter",
+    "restore": "anyspacing",
+}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from finemri.recipes import RECIPES, Recipe
-from finemri.recipes.recipe import Enhancing, Reconstructing
+from finemri.recipes.recipe import Enhancing, Reconstructing, Restoring
 from finemri.refusal import Refusal
 from finemri.trained import find_trained, names_of, other_job, shipped_index, shipped_weights
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from finemri.cohorts.slices import LabelledSlice
     from finemri.rawdata.reconstructor import Reconstructor
     from finemri.recipes.judges import VolumeSegmenter
+    from finemri.recipes.restoring import Restorer
     from finemri.shapes import Magnitude
     from finemri.volumes.enhancer import Enhancer
 
@@ -50,6 +51,18 @@ class ReconstructionMethod:
     header: Mapping[str, Any]
     parameters: int = 0
     card: Path | None = None
+
+
+@dataclass(frozen=True)
+class RestorationMethod:
+    """What makes thick slices thin, and where it comes from; fields as those of Method."""
+
+    name: str
+    restorer: "Restorer"
+    digest: str
+    header: Mapping[str, Any]
+    parameters: int
+    card: Path | None
 
 
 @dataclass(frozen=True)
@@ -137,6 +150,19 @@ def find_reconstructor(name: str, device: str = "cpu") -> ReconstructionMethod:
     network = trained.generator()
     found = trained.recipe.reconstructor(network, device=device)
     return ReconstructionMethod(trained.name, found, trained.digest, trained.header, _learnt(network), trained.card)
+
+
+def find_restorer(name: str, device: str = "cpu") -> RestorationMethod:
+    """A shipped weights' name or the path of a weights file -> a method that makes thick slices thin.
+
+    Raises Refusal where nothing has that name, where it has another job, or where a shipped file was altered.
+    """
+    trained = find_trained(name, "restore")
+    if not isinstance(trained.recipe, Restoring):
+        raise Refusal(other_job(name, trained.recipe.job, "restore"))
+    network = trained.generator()
+    found = trained.recipe.restorer(network, device=device)
+    return RestorationMethod(trained.name, found, trained.digest, trained.header, _learnt(network), trained.card)
 
 
 def find_segmenter(name: str, device: str = "cpu") -> SegmentationMethod:

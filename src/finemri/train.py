@@ -13,6 +13,7 @@ FEWEST = 10
 
 WATCHED = {
     "super-resolve": (("coarse",), "fine"),
+    "restore": (("coarse",), "fine"),
     "synthesise": (("coarse",), "fine"),
     "reconstruct": (("kspace", "mask", "sensitivities"), "image"),
 }

@@ -97,6 +97,7 @@ def shipped_index() -> dict[str, dict[str, Any]]:
 
 _DOES = {
     "super-resolve": "makes images finer (finemri enhance; finemri evaluate --degradation)",
+    "restore": "makes the slices of a thick scan thin",
     "reconstruct": "turns k-space into images (finemri reconstruct; finemri evaluate --sampling)",
     "segment": "says what is where in a slice (finemri evaluate --segmenter)",
 }

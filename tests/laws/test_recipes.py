@@ -21,6 +21,7 @@ from finemri.physics.sampling import Sampling
 from finemri.recipes import (
     DAGAN,
     RECIPES,
+    AnySpacing,
     KSpaceGAN,
     Recipe,
     Refined,
@@ -31,10 +32,12 @@ from finemri.recipes import (
     describe,
     revive,
 )
-from finemri.recipes.recipe import Enhancing, Reconstructing
+from finemri.recipes.recipe import Enhancing, Reconstructing, Restoring
 from finemri.refusal import Refusal
 from finemri.training.loop import play
 from finemri.training.weights import load_weights
+from finemri.volumes.thick import Acquisition
+from finemri.volumes.volume import Volume
 from tests.laws.tiny import Killed, Mortal, cohort, examples, small, thin, unpaired
 from tests.physics.heads import head, measured
 
@@ -92,6 +95,11 @@ def at_work(recipe: Recipe, generator: nn.Module) -> list[np.ndarray]:
         assert [image.shape for image in images] == [(33, 27), (26, 35)]
         assert all(image.dtype == np.complex64 for image in images)
         return [np.asarray(image) for image in images]
+    if isinstance(recipe, Restoring):
+        scan = Volume(np.random.default_rng(1).random((7, 5, 9)).astype(np.float32), np.diag([0.7, 4.0, 0.7, 1.0]))
+        restored = recipe.restorer(generator)(scan, Acquisition(1), (None, 1.1, 1.0))
+        assert restored.shape == (7, round(20 / 1.1), 6)
+        return [restored.voxels]
     assert isinstance(recipe, Segmenter)
     labels = recipe.segmenter(generator)(np.abs(head((33, 27))))
     assert labels.shape == (33, 27)
@@ -113,7 +121,16 @@ def test_trains_two_rounds_and_its_weights_revive_to_the_same_output(name: str, 
         np.testing.assert_allclose(made, remade, atol=1e-5 * np.abs(made).max())
 
 
-KILLED = [UNPAIRED, "kspace-wgan-gp-patch", "recnet-refined", "dagan", "field-gan-7", "segmenter", "kspace-multicoil"]
+KILLED = [
+    UNPAIRED,
+    "anyspacing",
+    "kspace-wgan-gp-patch",
+    "recnet-refined",
+    "dagan",
+    "field-gan-7",
+    "segmenter",
+    "kspace-multicoil",
+]
 
 
 @pytest.mark.parametrize("name", KILLED)
@@ -306,6 +323,11 @@ UNPAIRED_SCANNING = Scanning(unpaired=True)
         (KSpaceGAN, {"l1": 1.1}, "in 0..1"),
         (KSpaceGAN, {"scanning": UNPAIRED_SCANNING}, "set l1 to 0"),
         (KSpaceGAN, {"scanning": UNPAIRED_SCANNING, "l1": 0.0, "matching": 1.0}, "set matching to 0"),
+        (AnySpacing, {"fidelity_rounds": 0, "adversarial_rounds": 0}, "needs rounds"),
+        (AnySpacing, {"patch": (1, 8, 8)}, "patch at least 2"),
+        (AnySpacing, {"noise": -0.1}, "at least 0"),
+        (AnySpacing, {"log_mse": 0.0}, "set log_mse"),
+        (AnySpacing, {"l1": 0.0, "gradient": 0.0, "adversarial": 0.0, "consistency": 0.0}, "give a loss a weight"),
         (Refined, {"reconstructor_rounds": 0, "refinement_rounds": 0}, "needs rounds"),
         (Refined, {"penalty": -1.0}, "at least 0"),
         (Refined, {"critic_maps": (4,)}, "two layers"),

@@ -16,6 +16,7 @@ from finemri.cohorts.layouts import find_cohort
 from finemri.recipes import (
     DAGAN,
     RECIPES,
+    AnySpacing,
     FieldCycle,
     FieldGAN,
     Forest,
@@ -52,6 +53,18 @@ def small(name: str, rounds: int = 2) -> Recipe:
             fidelity_rounds=some(recipe.fidelity_rounds),
             adversarial_rounds=rounds,
             zoom=(1.0, 1.0),
+            precision="fp32",
+        )
+    if isinstance(recipe, AnySpacing):
+        return replace(
+            recipe,
+            patch=(6, 8, 12),
+            batch=2,
+            features=4,
+            blocks=1,
+            critic_features=2,
+            fidelity_rounds=some(recipe.fidelity_rounds),
+            adversarial_rounds=some(recipe.adversarial_rounds),
             precision="fp32",
         )
     if isinstance(recipe, SliceSRGAN):

@@ -1,7 +1,7 @@
 """Turns against steps written by hand."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from finemri.losses.adversarial import CrossEntropy, LeastSquares, WassersteinGP
 from finemri.losses.segmentation import cross_entropy
 from finemri.refusal import Refusal
-from finemri.training.games import Adversarial, AdversarialRule, Losses, Supervised
+from finemri.training.games import Adversarial, AdversarialRule, Checks, Losses, Supervised
 from finemri.training.player import Player
 from finemri.training.replay import Replay
 from tests.training.tiny import Noise, critic, generator, squared
@@ -201,6 +201,38 @@ def test_supervised_is_plain_descent() -> None:
     step.step()
     for a, b in zip(network.parameters(), hand.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
+
+
+def test_checks_see_the_whole_batch_in_either_game() -> None:
+    """2 ‖M made − M fine‖² with a matrix that only the batch knows, by hand; a weight of zero is not computed."""
+    (batch,) = batches(1)
+    batch["matrix"] = torch.rand(batch["fine"].shape[-1], 3)
+
+    def through(made: Tensor, given: Mapping[str, Tensor]) -> Tensor:
+        return squared(made @ given["matrix"], given["fine"] @ given["matrix"])
+
+    def never(made: Tensor, given: Mapping[str, Tensor]) -> Tensor:
+        raise AssertionError
+
+    checks: Checks = {"through": (2.0, through), "never": (0.0, never)}
+    for adversarial in (False, True):
+        network = generator(plain=True)
+        hand = copy.deepcopy(network)
+        player, losses = Player(network, sgd(network)), {"a": (1.0, squared)}
+        judge = critic()
+        game: Supervised | Adversarial = Supervised(player, losses, checks=checks)
+        if adversarial:
+            game = Adversarial(player, Player(judge, sgd(judge)), LeastSquares(), 0.0, losses, checks=checks)
+        told = game.round([batch])
+        step, made = sgd(hand), hand(batch["coarse"])
+        (squared(made, batch["fine"]) + 2.0 * through(made, batch)).backward()
+        step.step()
+        torch.testing.assert_close(told["through"], through(made, batch).detach())
+        assert "never" not in told
+        for a, b in zip(network.parameters(), hand.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+    with pytest.raises(Refusal, match="names of their own"):
+        Adversarial(player, Player(judge, sgd(judge)), LeastSquares(), 0.0, losses, checks={"a": (1.0, through)})
 
 
 def test_games_without_a_goal_are_refused() -> None:

@@ -1,5 +1,6 @@
 """The bricks of the volume networks: convolutions, residual blocks and three (and one) ways up to the fine grid."""
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -152,3 +153,12 @@ def initialise_bare(network: nn.Module, slope: float) -> None:
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Conv3d)):
             nn.init.kaiming_normal_(module.weight, a=slope)
+
+
+def start_small(blocks: nn.Sequential, tail: nn.Conv3d) -> None:
+    """He's start for residual blocks without normalisation, their second convolution a tenth of it; a tail near 0."""
+    for block in blocks:
+        assert isinstance(block, ResidualBlock)
+        nn.init.kaiming_normal_(block.first.weight, a=0.1)
+        nn.init.normal_(block.second.weight, 0.0, 0.1 * math.sqrt(2 / (27 * block.second.in_channels)))
+    nn.init.normal_(tail.weight, 0.0, 1e-3)

@@ -6,7 +6,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from finemri.networks.blocks import UPSAMPLERS, Norm, PhaseFilters, ResidualBlock, conv, initialise, norm, shuffle
+from finemri.networks.blocks import (
+    UPSAMPLERS,
+    Norm,
+    PhaseFilters,
+    ResidualBlock,
+    conv,
+    initialise,
+    norm,
+    shuffle,
+    start_small,
+)
 from finemri.refusal import Refusal
 from finemri.shapes import Batch, Made
 
@@ -69,11 +79,7 @@ class ResidualSR3D(nn.Module):
         self.head = conv(1, features)
         self.blocks = nn.Sequential(*(ResidualBlock(features, "none", slope=0.1) for _ in range(blocks)))
         self.tail = conv(features, scale**3)
-        for block in self.blocks:
-            assert isinstance(block, ResidualBlock)
-            nn.init.kaiming_normal_(block.first.weight, a=0.1)
-            nn.init.normal_(block.second.weight, 0.0, 0.1 * math.sqrt(2 / (27 * features)))
-        nn.init.normal_(self.tail.weight, 0.0, 1e-3)
+        start_small(self.blocks, self.tail)
         self.radius = 2 + 2 * blocks
         """How far an output voxel looks, in coarse voxels."""
 

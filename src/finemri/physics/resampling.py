@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
+from jaxtyping import Float64
 from torch import Tensor
 
 from finemri.refusal import Refusal
 from finemri.shapes import Coarse, Image
 
 Kernel = Literal["lanczos", "gaussian", "linear"]
+Positions = Float64[Tensor, "rows"]
 
 
 def resample(
@@ -43,7 +45,16 @@ def resample(
 def _weights(rows: int, size: int, step: float, offset: float, kernel: Kernel, sigma: float) -> Tensor:
     """(rows, size): what each voxel of an axis gives to each new one."""
     at = step * (torch.arange(rows, dtype=torch.float64) + 0.5) - 0.5 + offset
-    width = max(step, 1.0)
+    return line_weights(at, size, kernel, sigma=sigma, width=max(step, 1.0))
+
+
+def line_weights(
+    at: Positions, size: int, kernel: Kernel, *, sigma: float = 0.5, width: float = 1.0
+) -> Float64[Tensor, "rows size"]:
+    """W with y = W x: what each of ``size`` voxels of an axis gives to a reading at each of the positions ``at``.
+
+    Positions and ``sigma`` in voxels, 0 the middle of the first; ``width`` widens "lanczos". Rows add up to one.
+    """
     reach = {"lanczos": 3 * width, "gaussian": 4 * sigma, "linear": 1.0}[kernel]
     taps = torch.arange(-int(reach) - 1, int(reach) + 2)
     source = torch.floor(at).long()[:, None] + taps
@@ -58,4 +69,4 @@ def _weights(rows: int, size: int, step: float, offset: float, kernel: Kernel, s
     h = h / h.sum(1, keepdim=True)
     source = source % (2 * size)
     source = torch.where(source < size, source, 2 * size - 1 - source)
-    return torch.zeros(rows, size, dtype=torch.float64).scatter_add_(1, source, h)
+    return torch.zeros(len(at), size, dtype=torch.float64).scatter_add_(1, source, h)

@@ -1,6 +1,7 @@
 """One page a published system, and the shelf: a plain dict of named settings. Nothing here imports torch until asked
 to."""
 
+from finemri.recipes.anyspacing import AnySpacing
 from finemri.recipes.dagan import DAGAN
 from finemri.recipes.field_cycle import FieldCycle
 from finemri.recipes.field_gan import FieldGAN
@@ -19,6 +20,7 @@ from finemri.recipes.volume_srgan import VolumeSRGAN
 __all__ = [
     "DAGAN",
     "RECIPES",
+    "AnySpacing",
     "FieldCycle",
     "FieldGAN",
     "Forest",

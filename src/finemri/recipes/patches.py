@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
@@ -37,14 +38,7 @@ def patches_of_cohorts(
         raise Refusal(f"{len(cohorts)} cohorts need as many shares, not {len(shares)}.")
     kinds: list[Examples] = []
     for number, cohort in enumerate(cohorts):
-        images = [path for subject in cohort.subjects for path in subject.images]
-        labels = [path for subject in cohort.subjects for path in subject.labels]
-        if not images and not labels:
-            if any(subject.pairs for subject in cohort.subjects):
-                raise Refusal(
-                    "This cohort holds pairs of a coarse and a fine scan; train a recipe that learns from pairs."
-                )
-            raise Refusal("A cohort without a single image or label map teaches nothing; check the folder.")
+        images, labels = files_of(cohort)
         cut: Callable[..., Examples] = SyntheticPatches
         if images:
             cut = partial(WholeScans if whole else partial(VolumePatches, zoom=zoom), contrast_jitter=contrast_jitter)
@@ -59,6 +53,17 @@ def patches_of_cohorts(
             )
         )
     return Mixture(kinds, shares, seed)
+
+
+def files_of(cohort: Cohort) -> tuple[list[Path], list[Path]]:
+    """Images and label maps. Raises Refusal for a cohort that has neither."""
+    images = [path for subject in cohort.subjects for path in subject.images]
+    labels = [path for subject in cohort.subjects for path in subject.labels]
+    if not images and not labels:
+        if any(subject.pairs for subject in cohort.subjects):
+            raise Refusal("This cohort holds pairs of a coarse and a fine scan; train a recipe that learns from pairs.")
+        raise Refusal("A cohort without a single image or label map teaches nothing; check the folder.")
+    return images, labels
 
 
 class BlurredAcross:

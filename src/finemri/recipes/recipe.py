@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # the command line lists the shelf and must not wait for torc
     from finemri.cohorts.cohort import Cohort
     from finemri.cohorts.examples import Examples
     from finemri.rawdata.reconstructor import Reconstructor
+    from finemri.recipes.restoring import Restorer
     from finemri.training.loop import Stage
     from finemri.volumes.enhancer import Enhancer
 
@@ -20,7 +21,7 @@ class Recipe(Protocol):
     paper: ClassVar[str]
     """Where it was published."""
     job: ClassVar[str]
-    """"super-resolve", "reconstruct", "synthesise" or "segment"."""
+    """"super-resolve", "restore", "reconstruct", "synthesise" or "segment"."""
 
     def generator(self) -> "nn.Module":
         """A fresh generator."""
@@ -40,6 +41,14 @@ class Enhancing(Recipe, Protocol):
     """A recipe whose job is "super-resolve" or "synthesise"."""
 
     def enhancer(self, generator: "nn.Module", device: str = "cpu") -> "Enhancer":
+        """The trained generator at work."""
+
+
+@runtime_checkable
+class Restoring(Recipe, Protocol):
+    """A recipe whose job is "restore": thick slices at any spacing become thin ones."""
+
+    def restorer(self, generator: "nn.Module", device: str = "cpu") -> "Restorer":
         """The trained generator at work."""
 
 

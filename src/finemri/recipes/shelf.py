@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from finemri.recipes.anyspacing import AnySpacing
 from finemri.recipes.dagan import DAGAN
 from finemri.recipes.field_cycle import FieldCycle
 from finemri.recipes.field_gan import FieldGAN
@@ -113,6 +114,7 @@ RECIPES: dict[str, Recipe] = {
     "volume-srgan-published-x2": replace(
         _RESIZE, blur_across_batch=True, sum_losses=True, inert_critic=True, adversarial=0.1, generator_rate=1e-4
     ),
+    "anyspacing": AnySpacing(),
     "volume-rrdb-x2": _RRDB,
     "volume-rrdb-x4": replace(_RRDB, scale=4, patch=(16, 16, 16)),
     "kspace-lsgan-l1": _LSGAN,

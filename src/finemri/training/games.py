@@ -17,6 +17,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 """(made, true) to one number."""
 Losses = Mapping[str, tuple[float, Loss]]
 """Weight and loss by name. A weight of zero is an ablation: that loss is not computed."""
+Checks = Mapping[str, tuple[float, Callable[[Tensor, Batch], Tensor]]]
+"""Weight and check by name: (made, batch) to one number, for what takes more of an example than its target."""
 Matching = Callable[[Any, Tensor, Tensor], Tensor]
 """(critic, real, fake) to one number."""
 Penalties = Mapping[str, tuple[float, Callable[[Any], Tensor]]]
@@ -75,17 +77,27 @@ class Supervised:
         losses: weight and loss by name.
         inputs: key of the batch that goes in, or keys, in the order in which the network takes them.
         target: key of the batch to come close to.
+        checks: weight and check by name; may be empty.
     """
 
     batches_per_round = 1
 
-    def __init__(self, generator: Player, losses: Losses, inputs: Keys = "coarse", target: str = "fine") -> None:
+    def __init__(
+        self,
+        generator: Player,
+        losses: Losses,
+        inputs: Keys = "coarse",
+        target: str = "fine",
+        *,
+        checks: Checks | None = None,
+    ) -> None:
         if not any(weight for weight, _ in losses.values()):
             raise Refusal("A supervised game needs at least one loss with a weight other than 0.")
         self.players: Mapping[str, Player] = {"generator": generator}
         self.losses = losses
         self.inputs = inputs
         self.target = target
+        self.checks: Checks = {} if checks is None else checks
 
     def round(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         (batch,) = batches
@@ -94,7 +106,7 @@ class Supervised:
         generator.zero()
         with generator.autocast():
             made = generator.network(*pick(batch, self.inputs))
-            parts = compare(self.losses, made, batch[self.target])
+            parts = compare(self.losses, made, batch[self.target]) | check(self.checks, made, batch)
             total = weigh(parts)
         total.backward()
         told = {name: part.detach() for name, (_, part) in parts.items()}
@@ -128,6 +140,7 @@ class Adversarial:
         seen: what the critic sees of an image; `losses` get the image itself.
         matching: m, and what compares the critic's maps of the target with those of what was made.
         penalties: weight and penalty by name: what the generator's network is asked for after its pass.
+        checks: weight and check by name: what was made against the whole batch.
         balance: scales the parts of the generator's loss, named as in the journal, before they are weighed.
         conditional: the critic sees the input before the image, as channels: cat(input, image), of real and fake
             alike; `inputs` is then one key, of images on the grid of the target.
@@ -148,6 +161,7 @@ class Adversarial:
         seen: Callable[[Tensor], Tensor] = _itself,
         matching: tuple[float, Matching] | None = None,
         penalties: Penalties | None = None,
+        checks: Checks | None = None,
         balance: Balancing | None = None,
         conditional: bool = False,
     ) -> None:
@@ -162,6 +176,7 @@ class Adversarial:
         self.seen = seen
         self.matching = matching
         self.penalties: Penalties = {} if penalties is None else penalties
+        self.checks: Checks = {} if checks is None else checks
         self.balance = balance
         self.conditional = conditional
         self._refuse_nonsense()
@@ -171,13 +186,14 @@ class Adversarial:
             raise Refusal(f"A critic has at least one turn a round, not {self.batches_per_round}.")
         if self.conditional and not isinstance(self.inputs, str):
             raise Refusal(f"A conditional critic sees one input, not {len(self.inputs)}; give one key.")
-        names = ["generator", "critic", "adversarial", "matching", *self.losses, *self.penalties]
+        names = ["generator", "critic", "adversarial", "matching", *self.losses, *self.penalties, *self.checks]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise Refusal(f"Losses and penalties need names of their own in the journal; {', '.join(twice)} is taken.")
         terms = [
             *self.losses.values(),
             *self.penalties.values(),
+            *self.checks.values(),
             (self.adversarial, None),
             self.matching or (0.0, None),
         ]
@@ -199,7 +215,7 @@ class Adversarial:
             fake = generator.network(*pick(last, self.inputs))
             shown = self._shown(last, fake)
         heard = self._criticise(real, shown)
-        made = self._generate(last[self.target], fake, real, shown)  # against the critic as it still is
+        made = self._generate(last, fake, real, shown)  # against the critic as it still is
         return {
             **heard,
             "critic.gradient": critic.step(),
@@ -222,13 +238,13 @@ class Adversarial:
         loss.backward()
         return {"critic": loss.detach(), **listener.health(real, fake)}
 
-    def _generate(self, true: Tensor, made: Tensor, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """The generator's gradients; `real` and `fake` are `true` and `made` as the critic sees them."""
+    def _generate(self, batch: Batch, made: Tensor, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The generator's gradients; `real` and `fake` are the target and `made` as the critic sees them."""
         generator, critic = self.players["generator"], self.players["critic"]
         generator.zero()
         with critic.frozen():
             with generator.autocast():
-                parts = compare(self.losses, made, true)
+                parts = compare(self.losses, made, batch[self.target]) | check(self.checks, made, batch)
                 if self.adversarial:
                     parts["adversarial"] = (self.adversarial, self.rule.generator_loss(critic.network, fake))
                 if self.matching is not None and self.matching[0]:
@@ -267,6 +283,11 @@ def pick(batch: Batch, keys: Keys) -> tuple[Tensor, ...]:
 def compare(losses: Losses, made: Tensor, true: Tensor) -> dict[str, Part]:
     """w and ℓ(made, true) by name; what has no weight is not computed."""
     return {name: (weight, loss(made, true)) for name, (weight, loss) in losses.items() if weight}
+
+
+def check(checks: Checks, made: Tensor, batch: Batch) -> dict[str, Part]:
+    """w and c(made, batch) by name; what has no weight is not computed."""
+    return {name: (weight, each(made, batch)) for name, (weight, each) in checks.items() if weight}
 
 
 def weigh(parts: Mapping[str, Part]) -> Tensor:

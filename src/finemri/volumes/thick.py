@@ -13,6 +13,8 @@ from finemri.shapes import Coarse, Image
 from finemri.volumes.grid import millimetres, spline_matrix
 from finemri.volumes.volume import Volume
 
+THICK = 1.3
+"""A scan is one of thick slices where they lie so many times as far apart as its pixels, at least."""
 THINNEST = 1.0
 """A slice on a grid of voxels larger than itself is seen as thick as those."""
 
@@ -41,6 +43,17 @@ class Acquisition:
         per_mm = finer / (scan.shape[self.axis] * own)
         thickness = max(THINNEST, (self.thickness or own) * per_mm)
         return Slices(2, finer / scan.shape[self.axis], thickness, self.profile)
+
+
+def slice_axis(scan: Volume) -> int:
+    """The axis of the widest spacing. Raises Refusal for a scan that has none, isotropic as it is or nearly so."""
+    widest, next_to_it = sorted(scan.spacing, reverse=True)[:2]
+    if widest < THICK * next_to_it:
+        raise Refusal(
+            f"This scan's voxels are {millimetres(scan.spacing)}, about as long along two axes or all, so that no axis "
+            "is across thick slices; name the axis, or make the scan finer with --scale."
+        )
+    return scan.spacing.index(widest)
 
 
 def fine_shape(scan: Volume, acquisition: Acquisition, target: Sequence[float | None]) -> tuple[int, int, int]:

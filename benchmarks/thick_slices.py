@@ -1,10 +1,10 @@
-r"""How near each method comes to a head that was cut into thick slices: a table, and a CSV.
+r"""How near does each method come to a head that was cut into thick slices? A line of JSON for each, and a CSV.
 
-    python scripts/measure_thick_slices.py runs/anyspacing/fidelity.safetensors \
-        --head ../shared/data/head_t1_1mm/t1.nii.gz --into runs/thick-slices
+    python benchmarks/thick_slices.py WEIGHTS … --head ../shared/data/head_t1_1mm/t1.nii.gz --into runs/thick-slices
 
 For every thickness, gap and axis: the head's voxels are measured by slices of that profile (physics.slices), laid back
-on the head's own grid, and judged inside the head. No command here sees the head before it is cut.
+on the head's own grid, and judged inside the head. ``--told`` another profile than was measured with: what a wrong
+guess costs.
 """
 
 import argparse
@@ -20,12 +20,14 @@ from scipy import ndimage
 
 from finemri.measures.fidelity import hfen, psnr, ssim
 from finemri.measures.mask import head_mask
+from finemri.physics.degradation import add_rician_noise
 from finemri.physics.slices import Profile, Slices
 from finemri.recipes import AnySpacing, revive
 from finemri.recipes.restoring import Consistency, Restorer
 from finemri.training.weights import load_weights
 from finemri.volumes.files import open_volume
 from finemri.volumes.grid import lay_on_grid, scaled_affine
+from finemri.volumes.intensity import NORMALISERS
 from finemri.volumes.thick import Acquisition
 from finemri.volumes.volume import Volume
 
@@ -43,7 +45,9 @@ def main() -> None:
     parser.add_argument("--gap", type=float, nargs="+", default=[0.0, 0.2], help="as a share of the thickness")
     parser.add_argument("--axis", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--profile", nargs="+", default=["gaussian"], choices=["gaussian", "sinc"])
-    parser.add_argument("--consistent", action="store_true", help="also put back what the slices measured")
+    parser.add_argument("--told", choices=["gaussian", "sinc"], help="the profile that the methods are told; the truth")
+    parser.add_argument("--noise", type=float, default=0.0, help="σ of Rician noise of the slices, of their brightest")
+    parser.add_argument("--damping", type=float, nargs="*", default=[], help="also put back what was measured")
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -51,8 +55,8 @@ def main() -> None:
     methods: dict[str, Method] = {"nearest": _zoomed(0), "linear": _zoomed(1), "spline": _spline}
     for path in given.weights:
         methods[path.stem] = _restored(path, None)
-        if given.consistent:
-            methods[f"{path.stem}-consistent"] = _restored(path, Consistency())
+        for damping in given.damping:
+            methods[f"{path.stem}-consistent-{damping:g}"] = _restored(path, Consistency(damping))
     given.into.mkdir(parents=True, exist_ok=True)
     with (given.into / "thick-slices.csv").open("w", newline="") as file:
         table = csv.writer(file)
@@ -60,7 +64,8 @@ def main() -> None:
         for thickness, gap, axis, profile in product(given.thickness, given.gap, given.axis, given.profile):
             truth, scan = cut(head, axis, thickness, gap, profile)
             mask = head_mask(truth.voxels)
-            acquisition = Acquisition(axis, thickness, profile)
+            scan = _noisy(scan, given.noise)
+            acquisition = Acquisition(axis, thickness, given.told or profile)
             for name, method in methods.items():
                 made = method(scan, acquisition)
                 found = {m: float(f(made, truth.voxels, mask)) for m, f in MEASURES.items()}
@@ -82,6 +87,14 @@ def cut(head: Volume, axis: int, thickness: float, gap: float, profile: Profile)
     scale = [count / length if n == axis else 1.0 for n in range(3)]
     measured = slices(torch.tensor(np.ascontiguousarray(truth.voxels))).numpy()
     return truth, Volume(measured, scaled_affine(truth.affine, scale))
+
+
+def _noisy(scan: Volume, sigma: float) -> Volume:
+    """Rician noise, always the same."""
+    scale = NORMALISERS["percentile"](scan.voxels).scale
+    generator = torch.Generator().manual_seed(0)
+    noisy = add_rician_noise(torch.tensor(scan.voxels), sigma * scale, generator) if sigma else None
+    return scan if noisy is None else scan.with_voxels(noisy.numpy())
 
 
 def _body(head: Volume, margin: int = 6) -> Volume:
