@@ -1,0 +1,84 @@
+r"""Put the trained weights for thick slices where they ship, with their digests and model cards.
+
+    finemri train anyspacing --cohort ../shared/data/label_maps ../shared/data/thin_t1_dicom --shares 2 1 \
+        --into runs/anyspacing
+    python scripts/ship_anyspacing.py runs/anyspacing
+"""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+from finemri.training.weights import load_weights, save_weights
+
+SHIPPED = Path(__file__).parent.parent / "src" / "finemri" / "weights"
+STYLES = {
+    "faithful": (
+        "fidelity",
+        "Trained for fidelity alone (the logarithm of the squared error): the nearest to the truth.",
+    ),
+    "sharp": ("adversarial", "Trained on against a critic: sharper, and 0.2 to 0.3 dB farther from the truth."),
+}
+
+
+def main() -> None:
+    """Ship both stages."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    given = parser.parse_args()
+    index_file = SHIPPED / "index.json"
+    index = json.loads(index_file.read_text())
+    for style, (stage, about) in STYLES.items():
+        path = SHIPPED / f"anyspacing-{style}.safetensors"
+        save_weights(path, *load_weights(given.run / f"{stage}.safetensors"))
+        tensors, header = load_weights(path)
+        index[path.stem] = facts = {
+            "recipe": "anyspacing",
+            "job": "restore",
+            "stage": stage,
+            "parameters": sum(t.numel() for t in tensors.values()),
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "licence": "Apache-2.0",
+        }
+        path.with_suffix(".md").write_text(CARD.format(name=path.stem, about=about, rounds=header["rounds"], **facts))
+    index_file.write_text(json.dumps(dict(sorted(index.items())), indent=2) + "\n")
+
+
+CARD = """# {name}
+
+Scans of thick slices made fine, at any spacing and in their own contrast. {about}
+
+- **Recipe**: `anyspacing`, {rounds} rounds
+- **Parameters**: {parameters:,}
+- **Licence**: {licence}
+- **SHA-256**: `{sha256}`
+
+## Trained on
+
+- Label maps of 18 people, SynthSeg: Apache-2.0; every patch with a contrast of its own. Two people were held out
+- One T1w head, 0.67 × 0.70 × 0.67 mm, of the studyforrest project: PDDL, public domain; in voxels up to 1.7 times
+  as large
+
+Patches were cut into slices 2 to 7 voxels thick with gaps of −20 to 50 % by `finemri.physics.slices`, with noise,
+shifts and brightness jumps between interleaves, half of them with coarser pixels. Retrain, then ship:
+
+    finemri train anyspacing --cohort ../shared/data/label_maps ../shared/data/thin_t1_dicom --shares 2 1 \\
+        --into runs/anyspacing
+    python scripts/ship_anyspacing.py runs/anyspacing
+
+## Measured
+
+One head that no training saw, faithful, gain in PSNR over the cubic spline inside the head along the three axes:
+slices of 3 mm +2.00, +1.47 and +1.90 dB, of 5 mm +2.05, +1.63 and +2.14 dB; sharp along axis 2 +1.66 and +1.93 dB.
+One person, so no interval. Everything else: docs/thick-slices.md.
+
+## Not made for
+
+Diagnosis. Pathology: none was learnt, and at 5 mm slices a lesion of 3 mm keeps half of its contrast (the spline:
+0.42). Slices more than ten target voxels apart. The thickness is taken from the caller or the spacing: a wrong one
+costs quality.
+"""
+
+if __name__ == "__main__":
+    main()
