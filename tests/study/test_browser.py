@@ -129,6 +129,7 @@ def links(office: Office, count: int) -> list[str]:
 def organise(page: "Page", office: Office, shots: Path) -> None:
     """Log in, see who is how far, unblind, look."""
     page.goto(f"{office.address}/organiser")
+    page.wait_for_selector("#password:focus")  # what is typed before goes nowhere
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Dr 2")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +117,9 @@ def test_a_hundred_readers_at_once_and_every_ballot_once(tmp_path: Path, port: i
     )
     ballots = Ballots(study.database, study.design.digest)
     invited = [ballots.invite(f"reader {n}") for n in range(READERS)]
-    with started(study, port) as server:
-        asyncio.run(all_read(server.address, [token for _, token in invited]))
+    tokens = [token for _, token in invited]
+    with started(study, port) as server, ThreadPoolExecutor(1) as elsewhere:  # a browser's loop may run in this thread
+        elsewhere.submit(lambda: asyncio.run(all_read(server.address, tokens))).result()
     cast = ballots.history()
     ballots.close()
     wanted = {(known.number, n) for known, _ in invited for n in range(len(protocol(study.design, known.number)))}
