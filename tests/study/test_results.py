@@ -123,6 +123,7 @@ def test_no_ballot_no_results(tmp_path: Path, box_of: BoxOf) -> None:
     with pytest.raises(Refusal, match="No ballot counts yet"):
         results(study, tmp_path / "out", unblind=True)
     assert not (tmp_path / "out").exists()
+    assert box_of(study.database, study.design.digest).unblinded_at is None, "nothing was seen, so all are blind still"
 
 
 def test_measures_that_readers_agree_with_come_first() -> None:

@@ -40,18 +40,18 @@ def results(
     """
     box = Ballots(study.database, study.design.digest)
     try:
-        if unblind:
-            box.unblind()
-        if box.unblinded_at is None:
+        if box.unblinded_at is None and not unblind:
             raise Refusal(
                 "The study is blind still; unblind it on the organiser's page or by --unblind, after the last ballot."
             )
-        ballots, asked = box.ballots(), box.readers()
+        asked = box.readers()
+        told = judged(study.design, [ballot for ballot in box.ballots() if ballot.reader + 1 not in without])
+        if not any(each.trial.role == "main" for each in told):
+            raise Refusal("No ballot counts yet; let a reader answer some trials after the training.")
+        if unblind:
+            box.unblind()
     finally:
         box.close()
-    told = judged(study.design, [ballot for ballot in ballots if ballot.reader + 1 not in without])
-    if not any(each.trial.role == "main" for each in told):
-        raise Refusal("No ballot counts yet; let a reader answer some trials after the training.")
     found = {
         "design": asdict(study.design),
         "readers": {
