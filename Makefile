@@ -31,7 +31,7 @@ check: .venv/dev.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 examples: .venv/test.stamp
-	set -e; for each in examples/0*.py; do echo "$$each"; $(BIN)/python "$$each"; done
+	set -e; for each in examples/0*.py; do echo "$$each"; OMP_NUM_THREADS=1 $(BIN)/python "$$each"; done
 
 papers: .venv/demo.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/paper_pages.py
