@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from finemri.measures import better_of
 from finemri.measures.costs import Cost, write_costs
 from finemri.measures.spectrum import radial_power
 from finemri.measures.statistics import gains
@@ -15,7 +16,6 @@ from finemri.refusal import Refusal
 from finemri.report import report
 from finemri.report.found import find_jobs
 from finemri.report.tables import groups_of
-from finemri.report.words import better_of
 from tests.report.made import MINE, Page, folder, page_of, row, rows, with_images
 
 OPTIONAL = ("Spectra", "Cost beside quality", "Label budgets", "Sizes of structures", "Kernels crossed", "Conventions",

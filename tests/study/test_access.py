@@ -148,3 +148,4 @@ def test_pages_of_the_organiser(size: dict[str, object], office: Office, chromiu
         page.press("#confirm", "Enter")
         page.wait_for_selector("caption:has-text('Mean scores')")
         judged(page, "results", tmp_path)
+    assert office.ballots.unblinded_at is not None

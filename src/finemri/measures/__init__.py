@@ -156,6 +156,14 @@ def title_of(name: str) -> str:
     return f"{OF_LABELS[kind]} of {'label ' if label.isdecimal() else ''}{label}"
 
 
+def better_of(measure: str) -> tuple[str | None, float]:
+    """(higher, lower, nearer or None where nobody says, best value) of a measure, whichever convention has it."""
+    own = measure.rpartition(":")[2]
+    if own in (shelf := MEASURES | IN_UNITS | MORE):
+        return shelf[own].better, shelf[own].best
+    return BETTER.get(own.partition("-")[0], (None, 1.0))
+
+
 _MAP = "per volume: mean of the map, without the border of half a window"
 _GAUSSIAN = "gaussian, sigma 1.5, 11 voxels; population covariance; K 0.01, 0.03"
 _UNIFORM = "uniform, 7 voxels; sample covariance; K 0.01, 0.03"
@@ -207,3 +215,14 @@ OF_LESIONS = {
     "invented": "made up without it",
 }
 """Those of finemri.measures.lesion, one number a lesion: recovery-bright-6mm, invented-dark-3mm."""
+BETTER: dict[str, tuple[Literal["higher", "lower", "nearer"], float]] = {
+    "dice": ("higher", 1.0),
+    "sis": ("higher", 1.0),
+    "surface": ("lower", 0.0),
+    "hausdorff95": ("lower", 0.0),
+    "recovery": ("nearer", 1.0),
+    "lesiondice": ("higher", 1.0),
+    "elsewhere": ("lower", 0.0),
+    "invented": ("lower", 0.0),
+}
+"""What is better, and best, of those that belong to a label or a lesion."""

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 
-from finemri.measures import title_of
+from finemri.measures import better_of, title_of
 from finemri.report.compared import Name
 from finemri.report.found import Job
 from finemri.report.markup import cell, esc, heading, note, number, table
 from finemri.report.pictures import ERROR, LEAST, ZOOM, strip_of
 from finemri.report.tables import Group
-from finemri.report.words import better_of, digits_of
+from finemri.report.words import digits_of
 
 SAID_BY = ("psnr", "psnr_peak255", "ssim", "ssim-slices")
 """The first of these that was judged inside the head chooses whose pictures are shown."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from finemri.measures import title_of
+from finemri.measures import better_of, title_of
 from finemri.measures.cases import Cases, cases_of
 from finemri.measures.effects import check_enough
 from finemri.measures.seeds import spreads
@@ -14,7 +14,7 @@ from finemri.measures.tidy import Row
 from finemri.refusal import Refusal
 from finemri.report.found import Job, Key
 from finemri.report.markup import cell, esc, number, table
-from finemri.report.words import WHERE, better_of, digits_of, setting_of
+from finemri.report.words import WHERE, digits_of, setting_of
 
 MAIN = ("psnr", "psnr_peak255", "ssim", "ssim-slices", "hfen", "gradient-energy")
 COLUMNS = ("method", "mean", "gain over {}", "95 % interval", "p (Holm)", "verdict", "effect r", "d_z", "worst 5 %",

@@ -6,31 +6,11 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from finemri.measures import IN_UNITS, MEASURES, MORE, Measure
 from finemri.measures.contract import Contract
 
 NUMBER = re.compile(r"(?<![\w@.])\d+(?:\.\d+)?(?:x\d+)*(?![\w])")
 """One that stands alone, or a matrix: 6, 0.05, 48x32; no part of a name."""
 WHERE = {"head": "inside the head", "full": "full field of view"}
-LABELS = {
-    "dice": ("higher", 1.0),
-    "sis": ("higher", 1.0),
-    "surface": ("lower", 0.0),
-    "hausdorff95": ("lower", 0.0),
-    "recovery": ("nearer", 1.0),
-    "lesiondice": ("higher", 1.0),
-    "elsewhere": ("lower", 0.0),
-    "invented": ("lower", 0.0),
-}
-
-
-def better_of(measure: str) -> tuple[str | None, float]:
-    """(higher, lower, nearer or None where nobody says, best value) of a measure, whichever convention has it."""
-    own = measure.rpartition(":")[2]
-    shelf: Mapping[str, Measure] = MEASURES | IN_UNITS | MORE
-    if own in shelf:
-        return shelf[own].better, shelf[own].best
-    return LABELS.get(own.partition("-")[0], (None, 1.0))
 
 
 def digits_of(measure: str) -> int:

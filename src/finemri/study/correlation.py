@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from finemri.measures import IN_UNITS, MEASURES, MORE
+from finemri.measures import better_of
 from finemri.measures.readers import Opinion
 from finemri.measures.statistics import FEWEST, TRUTH, bootstrap_interval
 from finemri.measures.tidy import Row
@@ -69,10 +69,9 @@ def _of(
 
 def _goodness(name: str, value: float) -> float:
     """More is better, whatever the measure; NaN where nobody says what is."""
-    measure = (MEASURES | IN_UNITS | MORE).get(name)
-    if measure is None:
-        better = {"dice": 1, "sis": 1, "surface": -1, "hausdorff95": -1}.get(name.partition("-")[0], math.nan)
-        return better * value
-    if measure.better == "nearer":
-        return -abs(value - measure.best)
-    return value if measure.better == "higher" else -value
+    better, best = better_of(name)
+    if better is None:
+        return math.nan
+    if better == "nearer":
+        return -abs(value - best)
+    return value if better == "higher" else -value
