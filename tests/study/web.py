@@ -55,8 +55,9 @@ def serving(study: Study, **more: Any) -> Iterator["Office"]:
     ballots = office.ballots = Ballots(study.database, study.design.digest, lambda: time.time() + office.later)
     Doors(ballots).set_password(PASSWORD)
     app = app_of(study, ballots, **more)
-    quiet: dict[str, Any] = {"log_level": "error", "access_log": False, "date_header": False, "ws": "none"}
-    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", server_header=False, **quiet))
+    quiet: dict[str, Any] = {"log_level": "error", "access_log": False, "date_header": False, "server_header": False}
+    config = uvicorn.Config(app, port=0, lifespan="off", ws="none", timeout_keep_alive=120, **quiet)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

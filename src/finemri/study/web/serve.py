@@ -59,6 +59,7 @@ def serve(
             forwarded_allow_ips="127.0.0.1",
             ssl_certfile=str(certificate) if certificate else None,
             ssl_keyfile=str(key) if key else None,
+            timeout_keep_alive=120,  # longer than a look: answers seldom meet a closing connection
             timeout_graceful_shutdown=5,
         )
     finally:
