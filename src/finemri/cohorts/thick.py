@@ -10,6 +10,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from finemri.cohorts.examples import jitter, noisy
+from finemri.cohorts.lesions import with_lesions
 from finemri.cohorts.regions import Region, Regions
 from finemri.physics.resampling import resample
 from finemri.physics.slices import REACH, Profile, Slices, along
@@ -56,6 +57,8 @@ class ThickPatches:
     """Deviation of a shift in plane, between the interleaves of a scan and, a third of it, between slices."""
     jumps: float = 0.03
     """Deviation of the log brightness, between interleaves, and a third of it between slices."""
+    lesions: float = 0.0
+    """Share of the scans into which lesions are drawn."""
     contrast_jitter: bool = True
     """Random brightness and gamma; one example in twenty is inverted."""
 
@@ -63,8 +66,8 @@ class ThickPatches:
         spans = (self.thickness, self.in_plane, (1 + self.gap[0], 1 + self.gap[1]))
         if not all(0 < low <= high for low, high in spans) or min(self.patch) < 2:
             raise Refusal("thickness, gap and in_plane go from a lower to a higher number, and a patch has two voxels.")
-        if min(self.noise, self.motion, self.jumps) < 0 or self.seed < 0:
-            raise Refusal("noise, motion, jumps and the seed are at least 0.")
+        if min(self.noise, self.motion, self.jumps) < 0 or self.seed < 0 or not 0 <= self.lesions <= 1:
+            raise Refusal("noise, motion, jumps and the seed are at least 0, and a share of lesions is 0 to 1.")
 
     def __getitem__(self, n: int) -> dict[str, Float32[Tensor, "..."]]:
         rng = np.random.default_rng([self.seed, n])
@@ -102,7 +105,8 @@ class ThickPatches:
         order, flips = rng.permutation(3), np.flatnonzero(rng.integers(0, 2, 3))
         i, j, k = (shape[axis] for axis in np.argsort(order))
         region = self.regions.cut((i, j, k), rng).permute(*order.tolist()).flip(flips.tolist())
-        return jitter(region, rng) if self.contrast_jitter else region
+        region = jitter(region, rng) if self.contrast_jitter else region
+        return with_lesions(region, rng) if rng.random() < self.lesions else region
 
     def _spoilt(self, stack: Stack, rng: np.random.Generator) -> tuple[Stack, float]:
         """In measured voxels, moved and brighter or darker slice by slice; and how large those voxels are."""

@@ -79,6 +79,8 @@ class AnySpacing:
     """Deviation of shifts in plane between the interleaves of a scan; most patches have none."""
     jumps: float = 0.03
     """Deviation of the log brightness between the interleaves of a scan; most patches have none."""
+    lesions: float = 0.5
+    """Share of the patches into which lesions are drawn, so that they are kept."""
     zoom: tuple[float, float] = (1.0, 1.7)
     """Resample real scans to voxels this many times as large, at random in the range."""
     label_zoom: tuple[float, float] = (0.7, 1.2)
@@ -94,6 +96,8 @@ class AnySpacing:
         weights = (self.log_mse, self.l1, self.gradient, self.adversarial, self.consistency)
         if min(*weights, self.noise, self.motion, self.jumps) < 0:
             raise Refusal("Weights of losses, noise, motion and jumps are at least 0.")
+        if not 0 <= self.lesions <= 1:
+            raise Refusal("lesions is a share of the patches, 0 to 1.")
         if self.fidelity_rounds and self.log_mse == 0:
             raise Refusal("The fidelity stage has nothing to learn: set log_mse above 0.")
         if self.adversarial_rounds and not any(weights[1:]):
@@ -142,6 +146,7 @@ class AnySpacing:
                 noise=self.noise,
                 motion=self.motion,
                 jumps=self.jumps,
+                lesions=self.lesions,
                 contrast_jitter=bool(images),
             )
             kinds.append(patches)
