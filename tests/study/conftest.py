@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import pytest
 
 from finemri.study.ballots import Ballots
 from tests.study.browser import started
+from tests.study.web import PATIENCE, free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -32,19 +32,17 @@ def postgres() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="finemri-postgres-") as folder:
         if owner:
             shutil.chown(folder, owner)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         data = f"{folder}/data"
-        _run(owner, home / "initdb", "--auth=trust", "--username=finemri", "--no-sync", "--pgdata", data)
+        plain = ("--auth=trust", "--no-sync", "--no-locale", "--encoding=UTF8")
+        _run(owner, home / "initdb", *plain, "--username=finemri", "--pgdata", data)
         options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
-        _run(
-            owner, home / "pg_ctl", "start", "--wait", "--pgdata", data, "--options", options, "--log", f"{folder}/log"
-        )
+        start = (home / "pg_ctl", "start", "--wait", f"--timeout={PATIENCE}", "--options", options)
+        _run(owner, *start, "--pgdata", data, "--log", f"{folder}/log")
         try:
             yield f"postgresql://finemri@127.0.0.1:{port}"
         finally:
-            _run(owner, home / "pg_ctl", "stop", "--pgdata", data, "--mode=immediate")
+            _run(owner, home / "pg_ctl", "stop", f"--timeout={PATIENCE}", "--pgdata", data, "--mode=immediate")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -89,7 +87,5 @@ def _owner() -> str | None:
 
 
 def _run(owner: str | None, *words: object) -> None:
-    done = subprocess.run(
-        [str(word) for word in words], user=owner, capture_output=True, text=True, cwd="/", timeout=60
-    )
+    done = subprocess.run([str(word) for word in words], user=owner, capture_output=True, text=True, cwd="/")
     assert done.returncode == 0, done.stderr

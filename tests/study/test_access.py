@@ -73,6 +73,7 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
 
 def judged(page: "Page", name: str, shots: Path) -> None:
     """What must hold on every page."""
+    page.wait_for_load_state()
     page.screenshot(path=shots / f"{name}.png", full_page=True)
     assert page.evaluate("document.documentElement.lang") == "en"
     assert page.title()

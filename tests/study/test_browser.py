@@ -8,7 +8,7 @@ import pytest
 
 from finemri.study.images import Showing
 from finemri.study.protocol import protocol
-from tests.study.browser import DESK, PHONE, READY, answered, machine, place, spread
+from tests.study.browser import DESK, PATIENCE, PHONE, READY, answered, machine, place, redrawn, spread
 from tests.study.web import METHODS, PASSWORD, Office, serving, study_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def with_reloads_and_two_tabs(page: "Page", link: str, total: int) -> None:
         page.wait_for_function(GONE, arg=n)
         page.wait_for_load_state()
         tab.locator("label.choice").nth(0).click()
-        tab.click("#send")
+        with tab.expect_navigation():
+            tab.click("#send")
         if n + 1 < total:
             tab.wait_for_selector(READY)
             assert "answered before" in tab.inner_text("#notice")
@@ -133,6 +134,7 @@ def organise(page: "Page", office: Office, shots: Path) -> None:
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Dr 2")
+    page.wait_for_load_state()
     assert page.locator("td:has-text('6 of 6')").count() == 3
     page.fill("#label", "Dr 3")
     page.click("button:has-text('Invite')")
@@ -141,6 +143,7 @@ def organise(page: "Page", office: Office, shots: Path) -> None:
     page.fill("#confirm", "unblind")
     page.click("button:has-text('Unblind')")
     page.wait_for_selector("caption:has-text('Mean scores')")
+    page.wait_for_load_state()
     assert all(page.locator(f"th:has-text('{method}')").count() for method in METHODS)
     page.screenshot(path=shots / "desk-results.png", full_page=True)
 
@@ -158,9 +161,7 @@ def test_volumes_are_drawn_turned_and_linked(size: dict[str, object], chromium: 
         before = [panes.nth(n).screenshot() for n in range(2)]
         assert all(spread(panes.nth(n)) > 5 for n in range(2))
         page.keyboard.press("PageUp")
-        page.wait_for_timeout(300)
-        turned = [panes.nth(n).screenshot() for n in range(2)]
-        assert all(now != then for now, then in zip(turned, before, strict=True)), "both scroll"
+        turned = redrawn(panes, before)  # both scroll
         box = panes.nth(0).bounding_box()
         assert box
         middle = box["x"] + box["width"] / 4, box["y"] + box["height"] / 4
@@ -168,8 +169,7 @@ def test_volumes_are_drawn_turned_and_linked(size: dict[str, object], chromium: 
         page.mouse.down()
         page.mouse.move(middle[0], middle[1] + 60, steps=4)
         page.mouse.up()
-        page.wait_for_timeout(300)
-        assert all(panes.nth(n).screenshot() != turned[n] for n in range(2)), "a window for both"
+        redrawn(panes, turned)  # a window for both
         page.screenshot(path=tmp_path / "volume-turned.png")
         page.keyboard.press("b")
         with page.expect_navigation():
@@ -198,6 +198,7 @@ def test_a_picture_that_does_not_come_stops_the_answer(chromium: "Browser", tmp_
     study = study_of(tmp_path, shape=SHAPE)
     with serving(study) as office:
         context = chromium.new_context(**DESK)
+        context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
         page.route("**/picture/*", lambda route: route.fulfill(status=404))
         page.goto(links(office, 1)[0])

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from finemri.study.doors import Doors
 from finemri.study.organise import Study
 from finemri.study.protocol import protocol
 from finemri.study.web.serve import serve
-from tests.study.web import DIRECT, PASSWORD, Page, Reading, chosen, study_of
+from tests.study.web import DIRECT, PASSWORD, PATIENCE, Page, Reading, chosen, free_port, study_of
 
 READERS = 100
 COMMAND = "from finemri.cli import main; main()"
@@ -58,7 +57,7 @@ def started(study: Study, port: int) -> Iterator[Server]:
             assert line, f"it ended: {said}"
             said += line
         with httpx.Client(transport=httpx.HTTPTransport(retries=12, **DIRECT)) as client:
-            client.get(f"{address}/organiser", timeout=60)  # comes up
+            client.get(f"{address}/organiser", timeout=PATIENCE)  # comes up
         yield Server(process, address, said)
     finally:
         process.kill()
@@ -67,9 +66,7 @@ def started(study: Study, port: int) -> Iterator[Server]:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path: Path, port: int) -> None:
@@ -77,7 +74,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path: Path, port: int)
     ballots = Ballots(study.database, study.design.digest)
     known, token = ballots.invite("Dr A")
     trials = protocol(study.design, known.number)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, **DIRECT) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, **DIRECT) as client:
         reader = Reading(client, token, trials, known.id)
         with started(study, port) as server:
             assert f"Organiser: http://127.0.0.1:{port}/organiser" in server.said
@@ -136,7 +133,7 @@ async def all_read(address: str, tokens: list[str]) -> None:
     fresh = httpx.Limits(max_keepalive_connections=0)
 
     async def read(number: int, token: str) -> None:
-        async with httpx.AsyncClient(base_url=address, timeout=100, limits=fresh, **DIRECT) as client:
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE, limits=fresh, **DIRECT) as client:
             assert (await client.get(f"/r/{token}")).status_code == 303
             while "trial" in (page := Page((await client.get("/study?begin=1")).text)).fields:
                 picture = await client.get(page.pictures[0])

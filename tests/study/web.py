@@ -1,10 +1,12 @@
 """A study on a port of this machine, and somebody who reads its pages without a browser."""
 
+import random
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -27,6 +29,8 @@ METHODS = ("zebragan", "quokkaspline")
 """Words that no page has by chance."""
 DIRECT: dict[str, Any] = {"trust_env": False, "verify": False}
 """No proxy, and no certificates to load: these servers speak plain http on this machine."""
+PATIENCE = 300
+"""Seconds for an answer: a hung server is meant, not a busy machine."""
 PASSWORD = "correct horse battery"
 
 
@@ -44,6 +48,15 @@ def study_of(
     source = source or evaluated(folder / "evaluated", 3, shape, METHODS)
     showing = showing or Showing("slice", "axial", 1)
     return new(folder / "study", find_images([str(source)]), Question(kind, criteria), showing=showing, **more)
+
+
+def free_port() -> int:
+    """One of those that a system gives nobody by itself, so that it is still free when the server comes up."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)  # below 32768, where Linux begins to hand them out
+        with suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
@@ -87,7 +100,7 @@ class Office:
     def client(self) -> httpx.Client:
         """A browser's window; it does not follow redirects by itself."""
         headers = {"sec-fetch-site": "same-origin"}
-        self.clients.append(httpx.Client(base_url=self.address, headers=headers, timeout=60, **DIRECT))
+        self.clients.append(httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE, **DIRECT))
         return self.clients[-1]
 
     def reader(self, label: str = "Dr A") -> "Reading":

@@ -11,15 +11,13 @@ import torch
 from finemri.training.weights import load_weights, read_tensors
 from tests.training import tiny
 
-pytestmark = pytest.mark.timeout(300)  # on a busy machine; seconds on a quiet one
-
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both trainings. Not in this process: beartype, which watches over it, draws from python's random numbers."""
     directory = tmp_path_factory.mktemp("resume")
     done = subprocess.run(
-        [sys.executable, tiny.__file__, "killed", str(directory)], capture_output=True, text=True, timeout=280
+        [sys.executable, tiny.__file__, "killed", str(directory)], capture_output=True, text=True, timeout=580
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("killed itself") >= 5, done.stdout

@@ -171,6 +171,6 @@ def together(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    faulthandler.dump_traceback_later(270, exit=True)
+    faulthandler.dump_traceback_later(570, exit=True)
     torch.set_num_threads(1)
     {"killed": killed, "together": together}[sys.argv[1]](Path(sys.argv[2]))
