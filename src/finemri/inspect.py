@@ -82,6 +82,7 @@ def _scan(path: Path, described: Description) -> Findings:
         "spacing": f"{_times(volume.spacing)} mm",
         "field of view": f"{_times(extent)} mm",
         "orientation": "".join(axis or "?" for axis in nib.aff2axcodes(volume.affine)),
+        **({"slices": described.gap} if described.gap else {}),
         "stored as": described.stored,
         "intensities": f"{darkest:.6g} to {brightest:.6g}",
     }

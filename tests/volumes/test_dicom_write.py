@@ -154,7 +154,7 @@ def test_a_preamble_with_a_program_in_it_is_not_handed_on(tmp_path: Path) -> Non
 def test_nothing_but_dicom_knows_the_patient(tmp_path: Path, derived: list[Dataset]) -> None:
     sidecar = (tmp_path / "out.json").read_text()
     names = " ".join(path.name for path in tmp_path.rglob("*"))
-    for secret in ("Doe", "SECRET", "1952", "ACC-77", SERIES, "1.2.826", "scanner", str(tmp_path)):
+    for secret in ("Doe", "SECRET", "19520314", "1952-03-14", "ACC-77", SERIES, "1.2.826", "scanner", str(tmp_path)):
         assert secret not in sidecar
         assert secret not in names
     assert {path.name for path in (tmp_path / "out").iterdir()} == {f"IM-{n:04d}.dcm" for n in range(1, 13)}
@@ -206,6 +206,17 @@ def test_lossy_once_is_said_for_ever(tmp_path: Path) -> None:
     save_volume(open_volume(tmp_path / "in"), tmp_path / "out")
     dataset = dcmread(tmp_path / "out" / "IM-0001.dcm")
     assert (dataset.LossyImageCompression, dataset.LossyImageCompressionRatio) == ("01", 12.5)
+
+
+def test_a_value_that_is_no_number_stays_behind(tmp_path: Path) -> None:
+    def edit(dataset: Dataset, k: int) -> None:
+        dataset.RepetitionTime = "2500"
+
+    for path in write_series(tmp_path / "in", ramp(), oblique(), edit):
+        path.write_bytes(path.read_bytes().replace(b"DS\4\x002500", b"DS\4\x00long"))
+    save_volume(open_volume(tmp_path / "in"), tmp_path / "out")
+    dataset = dcmread(tmp_path / "out" / "IM-0001.dcm")
+    assert (dataset.RepetitionTime, dataset.EchoTime) == (None, 4.5)
 
 
 def test_a_sheared_grid_is_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from finemri.volumes.dicom_scan import is_dicom, scan
 from finemri.volumes.dicom_series import arrange, choose
 from finemri.volumes.dicom_series import describe as describe_folder
 from finemri.volumes.dicom_write import bytes_needed, write
+from finemri.volumes.slice_thickness import agreed
 from finemri.volumes.volume import Source, Volume
 
 __all__ = ["bytes_needed", "claims", "describe", "read", "write"]
@@ -43,7 +44,8 @@ def read(path: Path, series: str | None = None) -> Volume:
         with np.errstate(over="ignore", invalid="ignore"):  # not finite, which Volume refuses with a sentence
             voxels[:, :, k] = intensities(data, image, k + 1)
     paths = tuple(image.path for image in stack.slices)
-    return Volume(voxels, stack.affine, Source("dicom", paths, sha256.hexdigest()))
+    thickness = agreed([image.thickness for image in stack.slices])
+    return Volume(voxels, stack.affine, Source("dicom", paths, sha256.hexdigest(), thickness))
 
 
 def describe(path: Path) -> list[Description]:

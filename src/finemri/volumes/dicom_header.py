@@ -2,11 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from pathlib import PurePath
-from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import numpy as np
 from jaxtyping import Float64
@@ -18,9 +15,8 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from finemri import __version__
-from finemri.refusal import Refusal
-from finemri.volumes.dicom_scan import BROKEN, Slice, read_dataset, read_slice
-from finemri.volumes.volume import Source
+from finemri.volumes.dicom_origin import ACQUISITION, Origin
+from finemri.volumes.dicom_scan import Slice
 
 PATIENT_AND_STUDY = [
     "SpecificCharacterSet", "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
@@ -30,15 +26,6 @@ PATIENT_AND_STUDY = [
     "PositionReferenceIndicator",
 ]  # fmt: skip
 """So that a PACS files the result with the patient and the study, and a viewer links it with the source."""
-ACQUISITION = [
-    "AcquisitionDate", "AcquisitionTime", "PatientPosition", "BodyPartExamined", "Laterality", "ProtocolName",
-    "ContrastBolusAgent", "ScanningSequence", "SequenceVariant", "ScanOptions", "MRAcquisitionType",
-    "SequenceName", "RepetitionTime", "EchoTime", "InversionTime", "NumberOfAverages", "EchoNumbers",
-    "EchoTrainLength", "FlipAngle", "MagneticFieldStrength", "ImagingFrequency", "ImagedNucleus",
-    "BurnedInAnnotation", "RecognizableVisualFeatures", "LossyImageCompression", "LossyImageCompressionRatio",
-    "LossyImageCompressionMethod",
-]  # fmt: skip
-"""How the source was scanned: a radiologist wants to see it, and it is still true."""
 SCANNER = [
     "Manufacturer", "ManufacturerModelName", "SoftwareVersions", "DeviceSerialNumber", "InstitutionName",
 ]  # fmt: skip
@@ -56,49 +43,8 @@ FILED_BY = [
 """A PACS compares these letter by letter, so they go over even where the source breaks the standard's rules."""
 
 
-@dataclass(frozen=True, eq=False)
-class Origin:
-    """What a result is derived from."""
-
-    header: Dataset
-    """Of the first source slice; made up where the source is no DICOM."""
-    slices: tuple[Slice, ...]
-    """The source's instances, in order; () where it is no DICOM."""
-
-    def nearest(self, position: Float64[np.ndarray, "3"]) -> list[Slice]:
-        """The two source slices around a place (LPS, mm)."""
-        return [self.slices[n] for n in sorted(np.argsort(abs(self.along(position)), kind="stable")[:2])]
-
-    def along(self, position: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, " slice"]:
-        """Millimetres from a place to every slice, along the slices' normal."""
-        normal = np.cross(*np.array(self.slices[0].orientation).reshape(2, 3))
-        distances: Float64[np.ndarray, " slice"] = (self.positions - position) @ normal
-        return distances
-
-    @cached_property
-    def positions(self) -> Float64[np.ndarray, "slice 3"]:
-        """LPS millimetres of every slice's first pixel."""
-        return np.array([image.position for image in self.slices], np.float64)
-
-
-def origin_of(source: Source | None) -> Origin:
-    """Headers of the source's files. A NIfTI file becomes a study of nobody, the same one for every result from it."""
-    if source is not None and source.format == "dicom":
-        try:
-            slices = tuple(image for image in map(read_slice, source.paths) if image is not None)
-            return Origin(read_dataset(source.paths[0]), slices)
-        except BROKEN as trouble:
-            raise Refusal("The source's DICOM files are gone or changed; the result must refer to them.") from trouble
-    seed = source.sha256 if source is not None else uuid4().hex
-    header = Dataset()
-    header.PatientID = f"FINEMRI-{seed[:12].upper()}"
-    header.StudyInstanceUID = f"2.25.{uuid5(NAMESPACE_OID, seed + 'study').int}"
-    header.FrameOfReferenceUID = f"2.25.{uuid5(NAMESPACE_OID, seed + 'frame of reference').int}"
-    return Origin(header, ())
-
-
-def derived_header(origin: Origin, provenance: Mapping[str, object]) -> Dataset:
-    """All that every slice of the result shares, but for its grid."""
+def derived_header(origin: Origin, provenance: Mapping[str, object], spacing: Sequence[float]) -> Dataset:
+    """All that every slice of the result shares, but for its grid, of which the ``spacing`` (mm) is told in words."""
     header = Dataset()
     for keyword in EMPTY:
         setattr(header, keyword, None)
@@ -117,7 +63,7 @@ def derived_header(origin: Origin, provenance: Mapping[str, object]) -> Dataset:
         setattr(header, f"{event}Time", now.strftime("%H%M%S"))
     header.Manufacturer = header.ManufacturerModelName = "finemri"
     header.SoftwareVersions = __version__
-    header.SeriesDescription, header.DerivationDescription = descriptions(provenance)
+    header.SeriesDescription, header.DerivationDescription = descriptions(origin, provenance, spacing)
     header.DerivationCodeSequence = Items([code("113085", "Spatial resampling")])
     if origin.slices:
         header.ContributingEquipmentSequence = Items([scanner(origin)])
@@ -145,17 +91,30 @@ def series_number(origin: Origin) -> int:
     return 100 * number + 1 if number is not None and 0 <= number < 10_000_000 else 1
 
 
-def descriptions(provenance: Mapping[str, object]) -> tuple[str, str]:
+def descriptions(origin: Origin, provenance: Mapping[str, object], spacing: Sequence[float]) -> tuple[str, str]:
     """SeriesDescription and DerivationDescription, in ASCII: the source may have any character set."""
-    scale = provenance.get("scale")
-    factors = [str(factor) for factor in scale] if isinstance(scale, list | tuple) else [str(scale)]
-    times = "x" + (factors[0] if len(set(factors)) == 1 else "x".join(factors))
+    finer, at_length = in_words(provenance.get("scale"), spacing)
     method = PurePath(str(provenance.get("method") or "")).name  # a checkpoint is known by its path, but folders tell
-    short = " ".join(word for word in ("finemri", times if scale else "", method) if word)
-    long = [f"Derived by finemri {__version__}" + (f", {times} finer" if scale else "")]
+    short = " ".join(word for word in ("finemri", finer, method) if word)
+    long = [f"Derived by finemri {__version__}{at_length}"]
+    long += [f"from {origin}"] if origin.slices else []
     long += [f"method {method}"] if method else []
     long += [f"weights SHA-256 {provenance['weights_sha256']}"] if provenance.get("weights_sha256") else []
     return clean(short)[:64], clean("; ".join(long))[:1024]
+
+
+def in_words(scale: object, spacing: Sequence[float]) -> tuple[str, str]:
+    """What became finer: "x2" where the factors are whole numbers, else the grid, "1x1x1 mm"; and at greater length."""
+    if not scale:
+        return "", ""
+    factors = list(scale) if isinstance(scale, list | tuple) else [scale]
+    if not all(isinstance(factor, int) for factor in factors):
+        return (
+            f"{'x'.join(f'{mm:.3g}' for mm in spacing)} mm",
+            f", resampled to {' x '.join(f'{mm:.3g}' for mm in spacing)} mm",
+        )
+    times = f"x{factors[0]}" if len(set(factors)) == 1 else f"x{'x'.join(map(str, factors))}"
+    return times, f", {times} finer"
 
 
 def clean(text: str) -> str:

@@ -1,5 +1,6 @@
 """DICOM headers below a folder: read with caps, before any pixel, keeping nothing of the patient."""
 
+import math
 import os
 import struct
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from finemri.refusal import Refusal
+from finemri.volumes.slice_thickness import sane
 
 MAX_FILES = 100_000
 MAX_FILE_BYTES = 1 << 29
@@ -29,7 +31,7 @@ WANTED = [
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality", "NumberOfFrames",
     "SamplesPerPixel", "Rows", "Columns", "PhotometricInterpretation", "ImagePositionPatient",
     "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices", "BitsAllocated",
-    "BitsStored", "PixelRepresentation", "ModalityLUTSequence",
+    "BitsStored", "PixelRepresentation", "ModalityLUTSequence", "InstanceNumber", "SliceLocation",
 ]  # fmt: skip
 
 
@@ -40,6 +42,8 @@ class Slice:
     path: Path
     series: str
     number: int | None
+    instance: float | None
+    """InstanceNumber: which way a viewer pages."""
     modality: str
     sop_class: str
     sop_instance: str
@@ -59,8 +63,12 @@ class Slice:
     """Direction along a row, then along a column (LPS)."""
     spacing: tuple[float, ...]
     """Between rows, between columns; millimetres."""
-    thickness: float
+    apart: float
     """Millimetres to the next slice as far as one header can tell, else 0."""
+    thickness: float | None
+    """Millimetres that the slice is thick, if the header tells."""
+    location: float | None
+    """SliceLocation: millimetres along the stack, from where and which way is the vendor's affair."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +163,7 @@ def read_slice(path: Path) -> Slice | None:
             path=path,
             series=str(dataset.SeriesInstanceUID),
             number=None if dataset.get("SeriesNumber") is None else int(dataset.SeriesNumber),
+            instance=number(dataset, "InstanceNumber"),
             modality=str(dataset.get("Modality", "")),
             sop_class=str(dataset.SOPClassUID),
             sop_instance=str(dataset.SOPInstanceUID),
@@ -170,7 +179,9 @@ def read_slice(path: Path) -> Slice | None:
             position=numbers(dataset, "ImagePositionPatient", 3),
             orientation=numbers(dataset, "ImageOrientationPatient", 6),
             spacing=numbers(dataset, "PixelSpacing", 2),
-            thickness=abs(float(dataset.get("SpacingBetweenSlices") or dataset.get("SliceThickness") or 0)),
+            apart=abs(number(dataset, "SpacingBetweenSlices") or number(dataset, "SliceThickness") or 0.0),
+            thickness=sane(number(dataset, "SliceThickness")),
+            location=number(dataset, "SliceLocation"),
         )
 
 
@@ -179,3 +190,12 @@ def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...]:
     value: Any = dataset.get(keyword)
     values = () if value is None or isinstance(value, str | float) else tuple(float(number) for number in value)
     return values if len(values) == count else ()
+
+
+def number(dataset: Dataset, keyword: str) -> float | None:
+    """One finite number, or None where it is missing, empty, words or several: a slice is not damaged for that."""
+    try:
+        value = float(dataset[keyword].value)
+    except BROKEN:
+        return None
+    return value if math.isfinite(value) else None

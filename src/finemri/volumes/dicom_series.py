@@ -14,9 +14,12 @@ from finemri.refusal import Refusal
 from finemri.shapes import Affine
 from finemri.volumes.description import MAX_VOXELS, Description
 from finemri.volumes.dicom_scan import Folder, Slice
+from finemri.volumes.slice_thickness import agreed
 
 TOLERANCE = 0.02
 """How far distances between slices may differ, as a part of the distance: scanners round positions."""
+PERPENDICULAR = 1e-3
+"""Cosine between rows and columns that is none: headers round directions, to three or four digits some of them."""
 MAX_SLICE_PIXELS = 1 << 26
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MULTIFRAME = ("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.3", "1.2.840.10008.5.1.4.1.1.4.4")
@@ -71,7 +74,7 @@ def describe(folder: Folder) -> list[Description]:
         first, refusal = images[0], ""
         shape, spacing = (
             (first.columns, first.rows, len(images) * first.frames),
-            (*first.spacing[::-1], first.thickness),
+            (*first.spacing[::-1], first.apart),
         )
         try:
             stack = arrange(images)
@@ -79,14 +82,14 @@ def describe(folder: Folder) -> list[Description]:
         except Refusal as reason:
             refusal = str(reason)
         if len(spacing) != 3:
-            spacing = (0.0, 0.0, first.thickness)
+            spacing = (0.0, 0.0, first.apart)
         stored = f"{'' if first.signed else 'u'}int{first.bits}"
         if UID(first.transfer_syntax).is_compressed:
             stored += f", {UID(first.transfer_syntax).name}"
         described.append(
             Description(
                 "dicom", number, first.series, first.modality, shape, (spacing[0], spacing[1], spacing[2]), stored,
-                folder.skipped + folder.damaged, refusal,
+                folder.skipped + folder.damaged, refusal, agreed([image.thickness for image in images]),
             )
         )  # fmt: skip
     return described
@@ -104,7 +107,7 @@ def arrange(images: Series) -> Stack:
     position = position[order]
     ordered = tuple(images[n] for n in order)
     check_places(ordered, position @ normal)
-    step = (position[-1] - position[0]) / (len(ordered) - 1) if len(ordered) > 1 else normal * first.thickness
+    step = (position[-1] - position[0]) / (len(ordered) - 1) if len(ordered) > 1 else normal * first.apart
     check_straight(position, step)
     if not np.any(step):
         raise Refusal("The series has a single slice and does not tell how thick it is; give the whole series.")
@@ -177,7 +180,7 @@ def directions(image: Slice) -> tuple[Float64[np.ndarray, "3"], Float64[np.ndarr
     """Unit vectors along a row and along a column (LPS). Raises Refusal unless they are perpendicular unit vectors."""
     row, column = np.array(image.orientation, np.float64).reshape(2, 3)
     lengths = float(np.linalg.norm(row)), float(np.linalg.norm(column))
-    if not np.allclose([*lengths, float(row @ column)], [1, 1, 0], rtol=0, atol=1e-3):
+    if not np.allclose(lengths, 1, rtol=0, atol=1e-3) or abs(row @ column) > PERPENDICULAR * lengths[0] * lengths[1]:
         raise Refusal(
             "The orientation of the slices is not a pair of perpendicular directions; export the series again."
         )

@@ -8,7 +8,8 @@ from pydicom import Dataset
 from finemri.landing import landing_folder
 from finemri.provenance import digest
 from finemri.refusal import Refusal
-from finemri.volumes.dicom_header import Origin, clean, derived_header
+from finemri.volumes.dicom_header import clean, derived_header
+from finemri.volumes.dicom_origin import Origin
 from finemri.volumes.dicom_scan import quiet
 from finemri.volumes.dicom_write import (
     Geometry,
@@ -17,7 +18,7 @@ from finemri.volumes.dicom_write import (
     rescale_for,
     spooled,
     window,
-    write_slice,
+    write_slices,
 )
 from finemri.volumes.volume import Volume
 
@@ -46,13 +47,11 @@ def write_simulated(
         spool = spooled([volume.voxels], volume.shape, folder / "voxels.raw")
         rescale = rescale_for(spool)
         with quiet():
-            header = derived_header(origin, method)
+            header = derived_header(origin, method, geometry.spacing)
             describe_pixels(header, geometry, rescale, window(spool))
             header.SliceThickness = decimal(thickness)
             header.DerivationDescription = f"{SIMULATED} {header.DerivationDescription}"
             header.ImageComments = SIMULATED
-            for n, k in enumerate(geometry.order):
-                place = folder / f"IM-{n + 1:04d}.dcm"
-                write_slice(header, n + 1, geometry.position(k), rescale.store(spool.slab(k)), origin, place)
+            places = write_slices(header, geometry, rescale, spool, origin, folder)
         spool.path.unlink()
-        return digest(sorted(folder.iterdir()))
+        return digest(places)

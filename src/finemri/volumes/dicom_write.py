@@ -15,9 +15,11 @@ from finemri.landing import landing_folder, make_sure
 from finemri.provenance import digest
 from finemri.refusal import Refusal
 from finemri.shapes import Affine, Voxels
-from finemri.volumes.dicom_header import Origin, derived_header, origin_of, references
+from finemri.volumes.dicom_header import derived_header, references
+from finemri.volumes.dicom_origin import Origin, origin_of
 from finemri.volumes.dicom_scan import quiet
-from finemri.volumes.dicom_series import LPS_TO_RAS
+from finemri.volumes.dicom_series import LPS_TO_RAS, PERPENDICULAR
+from finemri.volumes.slice_thickness import same
 from finemri.volumes.volume import Source
 
 
@@ -67,7 +69,8 @@ def write(
     source: Source | None,
     provenance: Mapping[str, object],
 ) -> str:
-    """A folder of 16-bit slices IM-0001.dcm …, in order along their normal. Returns the SHA-256 of all files.
+    """A folder of 16-bit slices IM-0001.dcm …, numbered the way the source is. Returns the SHA-256 of all files, in
+    order along their normal, as reading them gives it.
 
     Patient and study come from a DICOM source by allow-list; any other source gets a new study of nobody. Raises
     Refusal for a sheared grid, and for a source whose files are gone.
@@ -79,13 +82,13 @@ def write(
         spool = spooled(slabs, shape, folder / "voxels.raw")
         rescale = rescale_for(spool)
         with quiet():
-            header = derived_header(origin, provenance)
+            header = derived_header(origin, provenance, geometry.spacing)
             describe_pixels(header, geometry, rescale, window(spool))
-            for n, k in enumerate(geometry.order):
-                place = folder / f"IM-{n + 1:04d}.dcm"
-                write_slice(header, n + 1, geometry.position(k), rescale.store(spool.slab(k)), origin, place)
+            if source is not None and source.slice_thickness and same(origin.apart, abs(geometry.step)):
+                header.SliceThickness = decimal(source.slice_thickness)  # only the pixels are other ones
+            places = write_slices(header, geometry, rescale, spool, origin, folder)
         spool.path.unlink()
-        return digest(sorted(folder.iterdir()))
+        return digest(places)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +103,7 @@ class Geometry:
         """Raises Refusal where rows and columns are not perpendicular, or there are too many of them."""
         lps = LPS_TO_RAS @ affine
         row, column = (lps[:3, n] / np.linalg.norm(lps[:3, n]) for n in (0, 1))
-        if abs(row @ column) > 1e-4:
+        if abs(row @ column) > PERPENDICULAR:
             raise Refusal(
                 "DICOM cannot hold a sheared grid (its rows and columns are not perpendicular); save as .nii.gz."
             )
@@ -115,13 +118,19 @@ class Geometry:
         return np.array([row, column, np.cross(row, column)])
 
     @property
+    def spacing(self) -> list[float]:
+        """Millimetres from column to column, from row to row, and from slice to slice along the normal."""
+        column, row = np.linalg.norm(self.lps[:3, :2], axis=0)
+        return [float(column), float(row), abs(self.step)]
+
+    @property
     def step(self) -> float:
         """Millimetres from slice to slice along the normal; negative where k runs against it."""
         return float(self.directions[2] @ self.lps[:3, 2])
 
     @property
     def order(self) -> range:
-        """The k of the first file, the second …"""
+        """The k that a reader finds first, second …"""
         slices = range(self.shape[2])
         return slices if self.step > 0 else slices[::-1]
 
@@ -163,10 +172,10 @@ def window(spool: Spool) -> tuple[float, float]:
 def describe_pixels(header: Dataset, geometry: Geometry, rescale: Rescale, shown: tuple[float, float]) -> None:
     """Everything about the grid and the numbers that all slices share."""
     row, column, _ = geometry.directions
-    spacing = np.linalg.norm(geometry.lps[:3, :2], axis=0)
+    between_columns, between_rows, between_slices = geometry.spacing
     header.ImageOrientationPatient = decimals(*row, *column)
-    header.PixelSpacing = decimals(spacing[1], spacing[0])  # from row to row, then from column to column
-    header.SliceThickness = header.SpacingBetweenSlices = decimal(abs(geometry.step))
+    header.PixelSpacing = decimals(between_rows, between_columns)
+    header.SliceThickness = header.SpacingBetweenSlices = decimal(between_slices)
     header.Rows, header.Columns = geometry.shape[1], geometry.shape[0]
     header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
     header.BitsAllocated = header.BitsStored = 16
@@ -178,11 +187,25 @@ def describe_pixels(header: Dataset, geometry: Geometry, rescale: Rescale, shown
         header.VOILUTFunction = "LINEAR_EXACT"
 
 
-def write_slice(
-    header: Dataset, number: int, position: np.ndarray, stored: np.ndarray, origin: Origin, path: Path
-) -> None:
-    """One file. The header is the same object for all slices; only what a slice has of its own is set here."""
-    header.InstanceNumber = number
+def write_slices(
+    header: Dataset, geometry: Geometry, rescale: Rescale, spool: Spool, origin: Origin, folder: Path
+) -> list[Path]:
+    """All files, in order along the normal. The header is the same object for all of them; what a slice has of its own
+    is set here and in ``write_slice``."""
+    places, normal, count = [], geometry.directions[2], geometry.shape[2]
+    down = origin.counts_down(normal)
+    for n, k in enumerate(geometry.order):
+        header.InstanceNumber = count - n if down else n + 1
+        position = geometry.position(k)
+        if (location := origin.location(position, normal)) is not None:
+            header.SliceLocation = decimal(location)
+        places.append(folder / f"IM-{header.InstanceNumber:04d}.dcm")
+        write_slice(header, position, rescale.store(spool.slab(k)), origin, places[-1])
+    return places
+
+
+def write_slice(header: Dataset, position: np.ndarray, stored: np.ndarray, origin: Origin, path: Path) -> None:
+    """One file."""
     header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID = generate_uid(prefix=None)
     header.ImagePositionPatient = decimals(*position)
     references(header, origin, position)

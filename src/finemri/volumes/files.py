@@ -172,8 +172,7 @@ def format_for(path: Path) -> tuple[str, Format]:
 def sidecar_path(path: AnyPath) -> Path:
     """Where the provenance of a result lies: its name with .json for .nii or .nii.gz."""
     path = Path(path)
-    suffix = next((suffix for suffix in (".nii.gz", ".nii") if path.name.lower().endswith(suffix)), "")
-    return path.with_name(path.name[: len(path.name) - len(suffix)] + ".json")
+    return path.with_name(nifti.stem(path) + ".json")
 
 
 def checked(slabs: Iterable[Voxels], shape: tuple[int, int, int]) -> Iterator[Voxels]:

@@ -18,6 +18,7 @@ from finemri.provenance import digest
 from finemri.refusal import Refusal
 from finemri.shapes import Affine, Voxels
 from finemri.volumes.description import MAX_VOXELS, Description
+from finemri.volumes.slice_thickness import from_bids
 from finemri.volumes.volume import Source, Volume
 
 SUFFIXES = (".nii", ".nii.gz")
@@ -41,7 +42,8 @@ def read(path: Path, series: str | None = None) -> Volume:
         header = read_header(stream, path)
         shape = spatial_shape(header, path)
         voxels = read_voxels(stream, header, shape, path)
-    return Volume(voxels, affine_of(header, path), Source("nifti", (path,), digest([path])))
+    source = Source("nifti", (path,), digest([path]), from_bids(path.with_name(stem(path) + ".json")))
+    return Volume(voxels, affine_of(header, path), source)
 
 
 def describe(path: Path) -> list[Description]:
@@ -58,7 +60,14 @@ def describe(path: Path) -> list[Description]:
     code = int(header["datatype"])
     stored = str(data_type_codes.label[code]) if code in data_type_codes.value_set() else f"type {code}"
     sides = (float(spacing[0]), float(spacing[1]), float(spacing[2]))
-    return [Description("nifti", "", "", "", (i, j, k), sides, stored, 0, refusal)]
+    thickness = from_bids(path.with_name(stem(path) + ".json"))
+    return [Description("nifti", "", "", "", (i, j, k), sides, stored, 0, refusal, thickness)]
+
+
+def stem(path: Path) -> str:
+    """The name without .nii or .nii.gz, if it has either."""
+    ending = next((ending for ending in SUFFIXES[::-1] if path.name.lower().endswith(ending)), "")
+    return path.name[: len(path.name) - len(ending)]
 
 
 @contextmanager

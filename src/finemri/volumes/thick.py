@@ -45,15 +45,20 @@ class Acquisition:
         return Slices(2, finer / scan.shape[self.axis], thickness, self.profile)
 
 
+def is_thick(spacing: Sequence[float], times: float = THICK) -> bool:
+    """Whether voxels of so many millimetres are slices: along one axis so many times as long as along both others."""
+    widest, next_to_it = sorted(spacing, reverse=True)[:2]
+    return widest >= times * next_to_it
+
+
 def slice_axis(scan: Volume) -> int:
     """The axis of the widest spacing. Raises Refusal for a scan that has none, isotropic as it is or nearly so."""
-    widest, next_to_it = sorted(scan.spacing, reverse=True)[:2]
-    if widest < THICK * next_to_it:
+    if not is_thick(scan.spacing):
         raise Refusal(
             f"This scan's voxels are {millimetres(scan.spacing)}, about as long along two axes or all, so that no axis "
             "is across thick slices; name the axis, or make the scan finer with --scale."
         )
-    return scan.spacing.index(widest)
+    return scan.spacing.index(max(scan.spacing))
 
 
 def fine_shape(scan: Volume, acquisition: Acquisition, target: Sequence[float | None]) -> tuple[int, int, int]:

@@ -19,6 +19,8 @@ class Source:
     """In slice order for DICOM, one file for NIfTI."""
     sha256: str
     """Digest of the files' bytes, in the order of ``paths``."""
+    slice_thickness: float | None = None
+    """Millimetres that one slice is thick, not how far slices lie apart, as the files tell; None where they do not."""
 
 
 @dataclass(frozen=True, eq=False)
