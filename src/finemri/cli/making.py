@@ -2,16 +2,52 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from finemri.cli.words import Bytes, Named
+from finemri.cli.words import Bytes, Lengths, Named
+
+
+@dataclass(frozen=True)
+class ThickSlices:
+    """What is known of the slices of a scan, and how they become thin."""
+
+    thickness: float | None = None
+    """Of one slice, in mm. Default: what the header tells, else as thick as they are apart."""
+    profile: Literal["gaussian", "sinc"] = "gaussian"
+    """Of one slice; sinc: nearly a box, as good 2D sequences excite."""
+    slice_axis: Literal["i", "j", "k"] | None = None
+    """Along which voxel axis slices are stacked. Default: where voxels are longest."""
+    consistency: Literal["none", "damped", "hard"] = "damped"
+    """How much of what the slices measured is put back; hard: the result's slices are the measured ones, noise and all.
+    """
+    even: Literal["auto", "off"] = "auto"
+    """auto: where every other slice is brighter, that is taken away first."""
+    rounds: int = 275
+    """With --method selfsuper: how long the scan teaches."""
+    cache: str = ""
+    """With --method selfsuper: folder for what a scan taught; off: it is not kept. Default: the user's cache folder."""
+
+    def known(self) -> dict[str, Any]:
+        """As finemri.enhance.Thin takes it."""
+        from platformdirs import user_cache_path
+
+        cache = user_cache_path("finemri") / "selfsuper" if not self.cache else Path(self.cache)
+        return {
+            "thickness": self.thickness,
+            "profile": self.profile,
+            "axis": None if self.slice_axis is None else "ijk".index(self.slice_axis),
+            "consistency": self.consistency,
+            "even": self.even == "auto",
+            "rounds": self.rounds,
+            "cache": None if self.cache == "off" else cache,
+        }
 
 
 @dataclass(frozen=True)
 class Enhance:
-    """Super-resolve a NIfTI file, a DICOM series, or a folder of many."""
+    """Make a NIfTI file, a DICOM series, or a folder of many finer: all axes alike, or thick slices thin."""
 
     source: Positional[Path]
     """A .nii or .nii.gz file, a folder with DICOM slices, or a folder of many such."""
@@ -20,12 +56,18 @@ class Enhance:
     scale: Literal[1, 2, 4] | None = None
     """Fine voxels per coarse voxel along each axis. Default: what the weights were made for, or 2. 1: weights of pairs.
     """
+    isotropic: bool = False
+    """Make thick slices as thin as pixels are long. Default for a scan of thick slices."""
+    spacing: Lengths | None = None
+    """The same, in voxels of so many millimetres: 1, or 0.7,0.7,1 along i, j, k."""
     weights: str | None = None
     """A shipped name or a checkpoint's path. Default: what ships for the scale and the style."""
     style: Literal["faithful", "sharp"] = "faithful"
     """faithful: nearest to the truth. sharp: looks like the truth, and may invent detail."""
     method: str | None = None
-    """Any name that `finemri recipes` lists, such as spline, instead of weights."""
+    """Any name that `finemri recipes` lists, such as spline, instead of weights. Of thick slices also selfsuper: the
+    scan teaches itself, in minutes."""
+    slices: Annotated[ThickSlices, OmitArgPrefixes] = ThickSlices()
     memory: Bytes = 4 * 2**30
     """How much memory all processes on this machine may take together."""
     device: str = "auto"
@@ -52,7 +94,7 @@ class Enhance:
 
     def run(self) -> None:
         """Call the verb."""
-        from finemri.enhance import Crew, enhance
+        from finemri.enhance import Crew, Thin, enhance
 
         enhance(
             self.source,
@@ -61,6 +103,8 @@ class Enhance:
             weights=self.weights,
             style=self.style,
             method=self.method,
+            isotropic=self.isotropic,
+            thin=Thin(self.spacing, **self.slices.known()),
             memory=self.memory,
             device=self.device,
             series=self.series,

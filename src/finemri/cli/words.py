@@ -36,6 +36,28 @@ Bytes = Annotated[
         str_from_instance=lambda count: [size_of(count)],
     ),
 ]
+
+
+def lengths_of(spacing: str) -> tuple[float, float, float]:
+    """Millimetres along i, j, k: 1 -> (1, 1, 1); 0.7,0.7,1. Raises ValueError for what is neither."""
+    try:
+        lengths = [float(mm) for mm in spacing.lower().replace("x", ",").split(",")]
+        i, j, k = lengths * 3 if len(lengths) == 1 else lengths
+    except ValueError:
+        raise ValueError(f"{spacing!r} is no spacing; write 1, or 0.7,0.7,1, in millimetres") from None
+    return i, j, k
+
+
+Lengths = Annotated[
+    tuple[float, float, float],
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="MM|I,J,K",
+        instance_from_str=lambda words: lengths_of(words[0]),
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=lambda lengths: [",".join(f"{mm:g}" for mm in lengths)],
+    ),
+]
 Names = Annotated[
     tuple[str, ...],
     PrimitiveConstructorSpec(

@@ -1,8 +1,10 @@
 """The verb enhance: a coarse scan, or a folder of many, becomes a fine one."""
 
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -10,17 +12,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from finemri.cohorts.layouts import find_cohort
 from finemri.enhance.calibrating import find_calibration
-from finemri.enhance.choosing import choose_method
+from finemri.enhance.choosing import choose_method, chosen_name, refuse_beside_thin, restores, thick_ones
 from finemri.enhance.cohort import Asked, enhance_many
 from finemri.enhance.maps import Kind, Maps, operators
 from finemri.enhance.one import Job, Reporter, enhance_one
+from finemri.enhance.thin import Thin
+from finemri.enhance.thin_cohort import AskedThin
+from finemri.enhance.thin_one import thin_one
+from finemri.enhance.thinners import find_thinner
 from finemri.refusal import Refusal
 from finemri.shelf import Method, find_method
 from finemri.spread import ALONE, Crew
 from finemri.trained import default_weights
 from finemri.volumes.files import check_output
 
-__all__ = ["Crew", "choose_method", "enhance", "find_jobs"]
+__all__ = ["Crew", "Thin", "choose_method", "enhance", "find_jobs"]
 
 
 def enhance(
@@ -31,6 +37,8 @@ def enhance(
     weights: str | None = None,
     style: str = "faithful",
     method: str | None = None,
+    isotropic: bool = False,
+    thin: Thin = Thin(),
     memory: int | None = 4 * 2**30,
     device: str = "auto",
     series: str | None = None,
@@ -45,48 +53,95 @@ def enhance(
 ) -> None:
     """Make a NIfTI file, a DICOM series, or every scan of a folder finer, and say beside each result how it was made.
 
-    ``weights`` is a shipped name or a weights file, ``method`` any name on the shelf; without either, what ships for
-    ``scale`` (2 unless told) and ``style`` is used. ``memory`` is the budget of the whole process in bytes. With
-    ``crop`` the method sees the box around all tissue alone; the air around it is interpolated. Of a folder of many,
-    the results go into the folder ``output`` under the same names, and a scan that fails does not stop the others:
-    ``crew`` shares them, and run again it goes on with those that are missing.
-    ``maps`` writes beside each result how far it is to be trusted (finemri.enhance.maps), for a scan that became coarse
-    by ``degradation`` (as the weights learnt unless told), and against weights of other seeds, ``rivals``, if any.
-    ``calibration`` tells which scans are strange to these weights, by default what ships beside them
-    (finemri.enhance.calibrating).
+    Either every axis becomes ``scale`` times finer, or thick slices become thin ones: with ``isotropic`` or a spacing
+    in ``thin``, with a ``method`` or ``weights`` that do that, and where nothing at all is asked for of scans whose
+    headers tell of thick slices. ``weights`` is a shipped name or a weights file, ``method`` any name on the shelf;
+    without either, what ships for ``style`` and ``scale`` (2 unless told) or for thick slices is used. ``memory`` is
+    the budget of the whole process in bytes. With ``crop`` the method sees the box around all tissue alone; the air
+    around it is interpolated. Of a folder of many, the results go into the folder ``output`` under the same names, and
+    a scan that fails does not stop the others: ``crew`` shares them, and run again it goes on with those that are
+    missing. ``maps`` writes beside each result how far it is to be trusted (finemri.enhance.maps), for a scan that
+    became coarse by ``degradation`` (as the weights learnt unless told), and against weights of other seeds,
+    ``rivals``, if any. ``calibration`` tells which scans are strange to these weights, by default what ships beside
+    them (finemri.enhance.calibrating).
 
     A scan that is coarser than the grid that weights of pairs learnt on is first laid onto that grid. Raises Refusal:
     before anything is computed, for whatever can be known by then; at the end, with the list of the scans that failed.
     """
     # Every tile is fresh memory, and in huge pages that costs a sixth less time. PyTorch looks at its first tensor.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    chosen = choose_method(scale=scale, weights=weights, style=style, method=method, device=device)
-    asked = _asked(chosen, maps=maps, degradation=degradation, rivals=rivals, device=device)
-    find_calibration(chosen, calibration)
     source, output = Path(source), Path(output)
-    jobs = find_jobs(source, output, series)
-    if jobs is None:
-        if not (crew.is_open or crew.is_alone):
-            raise Refusal(
-                "One scan is nothing to share; leave --workers and --scheduler out, or give a folder of many."
-            )
-        check_output(output, force=force)
-        with _bar(shown=progress) as report:
+    one: Callable[[Job, Reporter], None]
+    if makes_thin(source, series, scale, weights or method, asked=isotropic or thin.spacing is not None, style=style):
+        refuse_beside_thin(
+            scale=scale, crop=crop, degradation=degradation, rivals=rivals or None, calibration=calibration
+        )
+        name = chosen_name(weights, method, style) or f"anyspacing-{style}"
+        thinner = find_thinner(name, thin, device)
+        order = AskedThin(name, thinner.digest, thin, maps, device, memory).order(thinner)
+
+        def one(job: Job, report: Reporter) -> None:
+            thin_one(job, thinner, thin, memory=memory, series=series, maps=maps, force=force, report=report)
+
+    else:
+        if replace(thin, cache=None) != Thin():
+            raise Refusal("Thickness, profile and the like are of thick slices; say --isotropic, or leave them out.")
+        chosen = choose_method(scale=scale, weights=weights, style=style, method=method, device=device)
+        drawn = _asked(chosen, maps=maps, degradation=degradation, rivals=rivals, device=device)
+        find_calibration(chosen, calibration)
+        name = weights or method or default_weights(scale or 2, style)
+        same = Asked.of(name, chosen, rivals, drawn, calibration, device=device, memory=memory, crop=crop)
+        order = same.order(chosen, drawn)
+
+        def one(job: Job, report: Reporter) -> None:
             enhance_one(
-                Job(source, output),
+                job,
                 chosen,
                 memory=memory,
                 series=series,
                 crop=crop,
-                maps=asked,
+                maps=drawn,
                 calibration=calibration,
                 force=force,
                 report=report,
             )
-    else:
-        name = weights or method or default_weights(scale or 2, style)
-        plain = Asked.of(name, chosen, rivals, asked, calibration, device=device, memory=memory, crop=crop)
-        enhance_many(jobs, output, plain, chosen, asked, crew, force=force, progress=progress)
+
+    jobs = find_jobs(source, output, series)
+    if jobs is not None:
+        enhance_many(jobs, output, order, crew, force=force, progress=progress)
+        return
+    if not (crew.is_open or crew.is_alone):
+        raise Refusal("One scan is nothing to share; leave --workers and --scheduler out, or give a folder of many.")
+    check_output(output, force=force)
+    with _bar(order.unit, shown=progress) as report:
+        one(Job(source, output), report)
+
+
+def makes_thin(
+    source: Path, series: str | None, scale: int | None, name: str | None, *, asked: bool, style: str
+) -> bool:
+    """Whether thick slices become thin ones: where that is asked for, by what is named, or by the scans' headers.
+
+    Raises Refusal for a folder in which some scans have thick slices and others have not, and nobody chose.
+    """
+    if asked or (name is not None and restores(name)):
+        return True
+    if name is not None or scale is not None:
+        return False
+    jobs = find_jobs(source, Path(), series)
+    sources = [source] if jobs is None else [job.source for job in jobs]
+    thick = thick_ones(sources, series)
+    if thick and len(thick) < len(sources):
+        raise Refusal(
+            f"{len(thick)} of {len(sources)} scans here have thick slices, {thick[0].name} for one, others not; "
+            "choose for all by --isotropic or --scale, or give a folder of each kind."
+        )
+    if thick:
+        print(
+            f"finemri: thick slices, so they are made isotropic by anyspacing-{style} (--scale 2: all axes alike).",
+            file=sys.stderr,
+        )
+    return bool(thick)
 
 
 def find_jobs(source: Path, output: Path, series: str | None = None) -> list[Job] | None:
@@ -120,9 +175,9 @@ def _asked(method: Method, *, maps: bool, degradation: Kind | None, rivals: Sequ
 
 
 @contextmanager
-def _bar(*, shown: bool) -> Iterator[Reporter]:
+def _bar(unit: str, *, shown: bool) -> Iterator[Reporter]:
     """A progress bar, on the error channel where it mixes with nothing that is piped on, from the first report."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("tiles")
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit)
     times = TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
     progress = Progress(*columns, *times, console=Console(stderr=True), disable=not shown)
     task = progress.add_task("enhance", total=None)

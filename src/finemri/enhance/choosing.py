@@ -1,23 +1,70 @@
-"""Which method enhances."""
+"""Which method enhances: by what was asked for, else by the scan's header."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from finemri.baselines import BASELINES
+from finemri.enhance.thinners import SELF
 from finemri.refusal import Refusal
 from finemri.shelf import Method, find_method
-from finemri.trained import default_weights, shipped_weights
+from finemri.trained import default_weights, shipped_index, shipped_weights
+from finemri.volumes.files import describe_series
+from finemri.volumes.thick import is_thick
+
+OBVIOUS = 1.8
+"""Where nobody chose, slices are thick that lie so many times as far apart as pixels, as those that were learnt do."""
 
 
 def choose_method(*, scale: int | None, weights: str | None, style: str, method: str | None, device: str) -> Method:
     """What enhances. Raises Refusal for an unknown name, for two names, for a style of what is
     named already, and for a scale that weights lack."""
+    name = chosen_name(weights, method, style) or default_weights(scale or 2, style)
+    return find_method(name, scale or _own_scale(name), device)
+
+
+def chosen_name(weights: str | None, method: str | None, style: str) -> str | None:
+    """What was named, if anything was. Raises Refusal for two names, and for a style of what is named already."""
     if weights is not None and method is not None:
         raise Refusal("Weights and a method were both given, and one of them is enough; leave the other out.")
     if style != "faithful" and (weights or method):
         raise Refusal(f"The style chooses among what ships, and {weights or method} is chosen already; leave one out.")
-    name = weights or method or default_weights(scale or 2, style)
-    return find_method(name, scale or _own_scale(name), device)
+    return weights or method
+
+
+def refuse_beside_thin(*, crop: bool, **settings: object) -> None:
+    """Raises Refusal for settings that are of methods with a scale, beside thick slices that become thin."""
+    given = [f"--{name}" for name, value in {**settings, "crop": crop or None}.items() if value is not None]
+    if given:
+        raise Refusal(
+            f"{' and '.join(given)} go with making all axes finer alike, not with thick slices that become thin; leave "
+            "one or the other out."
+        )
+
+
+def restores(name: str) -> bool:
+    """Whether a method of this name is for thick slices and for nothing else."""
+    if name == SELF or name in shipped_weights():
+        return name == SELF or shipped_index()[name].get("job") == "restore"
+    if name in BASELINES or not Path(name).is_file():
+        return False
+    from finemri.recipes import revive
+    from finemri.training.weights import load_weights
+
+    return revive(load_weights(Path(name))[1]).job == "restore"
+
+
+def thick_ones(sources: Sequence[Path], series: str | None) -> list[Path]:
+    """The scans whose headers tell of thick slices. What cannot be opened is none: opening it will say why."""
+    return [source for source in sources if _lies_thick(source, series)]
+
+
+def _lies_thick(source: Path, series: str | None) -> bool:
+    try:
+        found = describe_series(source)
+    except Refusal:
+        return False
+    matching = [each for each in found if series in (None, each.number, each.uid)]
+    return len(matching) == 1 and not matching[0].refusal and is_thick(matching[0].spacing, OBVIOUS)
 
 
 def _own_scale(name: str) -> int:

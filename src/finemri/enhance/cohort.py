@@ -1,7 +1,7 @@
 """A folder of many: every scan that has no result yet, by this process or by many."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,12 +9,30 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from finemri.enhance.folder import missing
-from finemri.enhance.maps import Kind, Maps
+from finemri.enhance.maps import Kind, Maps, map_paths
 from finemri.enhance.one import Job, Reporter, enhance_one
 from finemri.provenance import digest
 from finemri.refusal import Refusal
 from finemri.shelf import Method, find_method
-from finemri.spread import Bench, Crew, failures, spread
+from finemri.spread import Bench, Crew, Work, failures, spread
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is done to every scan of a folder, by this process or by others."""
+
+    work: Work[Job, Job]
+    """For other processes."""
+    bench: Callable[[Reporter], Bench[Job, Job]]
+    """For this one, which has loaded the weights already."""
+    told: Mapping[str, object]
+    """What all results of a folder have in common, without a path."""
+    maps: Callable[[Path], Iterable[Path]]
+    """What else lies beside a result."""
+    device: str
+    memory: int | None
+    unit: str = "tiles"
+    """What progress counts."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +67,10 @@ class Asked:
     ) -> "Asked":
         """The same request as names, paths and digests."""
         return cls(
-            name=_anywhere(name),
+            name=anywhere(name),
             weights_sha256=method.digest,
             scale=method.enhancer.scale,
-            rivals=tuple(map(_anywhere, rivals)),
+            rivals=tuple(map(anywhere, rivals)),
             rivals_sha256=() if maps is None else tuple(rival.digest for rival in maps.rivals),
             degradation=None if maps is None else maps.degradation,
             maps=maps is not None,
@@ -92,6 +110,18 @@ class Asked:
 
         return do
 
+    def order(self, method: Method, maps: Maps | None) -> Order:
+        """For this process, which has loaded the weights already."""
+        kind = self.degradation if self.maps else None
+        return Order(
+            self,
+            lambda report: self.bench(method, maps, report),
+            self.told(method),
+            lambda output: map_paths(output, method, kind).values() if self.maps else (),
+            str(getattr(method.enhancer, "device", "cpu")),
+            self.memory,
+        )
+
     def told(self, method: Method) -> Mapping[str, object]:
         """What all results of a folder have in common, without a path."""
         maps = {"degradation": self.degradation, "rivals_sha256": list(self.rivals_sha256)} if self.maps else None
@@ -105,21 +135,10 @@ class Asked:
         }
 
 
-def enhance_many(
-    jobs: Sequence[Job],
-    folder: Path,
-    asked: Asked,
-    method: Method,
-    maps: Maps | None,
-    crew: Crew,
-    *,
-    force: bool,
-    progress: bool,
-) -> None:
+def enhance_many(jobs: Sequence[Job], folder: Path, order: Order, crew: Crew, *, force: bool, progress: bool) -> None:
     """Every scan that has no result in ``folder`` yet; a Refusal at the end lists the ones that failed."""
-    kind = asked.degradation if maps is not None else None
     jobs = [Job(job.source.absolute(), job.output.absolute()) for job in jobs]
-    left = missing(jobs, folder, asked.told(method), method, kind, maps=maps is not None, force=force)
+    left = missing(jobs, folder, order.told, order.maps, force=force)
     done, failed = len(jobs) - len(left), list[str]()
     times = TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), *times
@@ -129,8 +148,7 @@ def enhance_many(
         def report(tiles: int, total: int) -> None:
             bar.update(task, completed=done + tiles / total, description=f"scan {done + 1} of {len(jobs)}")
 
-        device = str(getattr(method.enhancer, "device", "cpu"))
-        for outcome in spread(asked, asked.bench(method, maps, report), left, crew.on(device), memory=asked.memory):
+        for outcome in spread(order.work, order.bench(report), left, crew.on(order.device), memory=order.memory):
             done += 1
             bar.update(task, completed=done, description=f"{done} of {len(jobs)} scans")
             if outcome.failure is not None:
@@ -140,6 +158,6 @@ def enhance_many(
         raise Refusal(failures(failed, len(left), "enhanced"))
 
 
-def _anywhere(name: str) -> str:
+def anywhere(name: str) -> str:
     """A name of the shelf, or a path that other processes find as well."""
     return str(Path(name).absolute()) if Path(name).is_file() else name

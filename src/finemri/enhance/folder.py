@@ -3,15 +3,13 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from finemri.enhance.maps import Kind, map_paths
 from finemri.enhance.one import Job
 from finemri.landing import is_empty_folder, landing_file
 from finemri.provenance import digest
 from finemri.refusal import Refusal
-from finemri.shelf import Method
 from finemri.volumes.files import open_volume, sidecar_path
 
 SETTINGS = "settings.json"
@@ -21,14 +19,13 @@ def missing(
     jobs: Sequence[Job],
     folder: Path,
     told: Mapping[str, object],
-    method: Method,
-    kind: Kind | None,
+    maps: Callable[[Path], Iterable[Path]],
     *,
-    maps: bool,
     force: bool,
 ) -> list[Job]:
     """The scans without a result in ``folder``, which remembers ``told``; with ``force`` all, and until they are
     replaced, results of other settings lose what tells how they were made, so that a later run does not take them.
+    ``maps``: what else lies beside a result.
 
     Raises Refusal where results were made in another way, from other scans, or nobody knows how.
     """
@@ -41,7 +38,7 @@ def missing(
                 "to replace them."
             )
     elif not force:
-        taken = [job for job in jobs if any(map(_is_there, _places(job, method, kind, maps=maps)))]
+        taken = [job for job in jobs if any(map(_is_there, (job.output, sidecar_path(job.output), *maps(job.output))))]
         if taken:
             raise Refusal(
                 f"{len(taken)} of {len(jobs)} results exist already, {taken[0].output} for one, and nothing tells how "
@@ -80,12 +77,6 @@ def _check_source(job: Job) -> None:
             f"{job.source.name} has changed since its result was made; take {job.output} away, or pass --force to "
             "replace all results."
         )
-
-
-def _places(job: Job, method: Method, kind: Kind | None, *, maps: bool) -> list[Path]:
-    """All that a scan leaves."""
-    drawn = map_paths(job.output, method, kind).values() if maps else ()
-    return [job.output, sidecar_path(job.output), *drawn]
 
 
 def _is_there(path: Path) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 from torch import Tensor, nn
 
 from finemri.physics.slices import Slices, inverse
@@ -17,6 +18,7 @@ from finemri.volumes.intensity import NORMALISERS
 from finemri.volumes.thick import Acquisition, fine_shape, lay
 from finemri.volumes.volume import Volume
 
+Stack = Float32[Tensor, "_ _ _"]
 NORMALISER = "percentile"
 MEMORY = 2**31
 """Bytes of a tile's tensors, where nobody says otherwise."""
@@ -105,7 +107,7 @@ class Restorer:
             piece = measured[seen]
             laid = lay(piece, (*piece.shape[:2], shape[axis]))
             made = torch.from_numpy(units.undo(enhance(units.apply(laid.numpy()))))[own]
-            fine[kept] = made if consistency is None else _consistent(made, measured[kept], slices, consistency)
+            fine[kept] = made if consistency is None else put_back(made, measured[kept], slices, consistency)
             if progress is not None:
                 progress(done, len(tiles))
         finer = [m / n for m, n in zip(shape, scan.shape, strict=True)]
@@ -113,7 +115,8 @@ class Restorer:
         return Volume(voxels, scaled_affine(scan.affine, finer), scan.source)
 
 
-def _consistent(made: Tensor, measured: Tensor, slices: Slices, consistency: Consistency) -> Tensor:
+def put_back(made: Stack, measured: Stack, slices: Slices, consistency: Consistency) -> Stack:
+    """x + A⁺ (y − A x), slices along the last axis: (i, j, k) and (i, j, n) -> (i, j, k)."""
     a = slices.matrix(made.shape[-1], measured.shape[-1])
     back = inverse(a, consistency.damping)
     return made + (measured - made @ a.T.to(made)) @ back.T.to(made)

@@ -1,0 +1,238 @@
+"""Thick slices made thin by the verb: any spacing, any orientation, and a sentence for what cannot be."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from finemri.enhance import Thin, enhance
+from finemri.enhance.thin import take
+from finemri.enhance.thin_maps import Sliced
+from finemri.refusal import Refusal
+from finemri.volumes.files import open_volume, save_volume
+from finemri.volumes.grid import lay_on_grid
+from finemri.volumes.volume import Volume
+
+UPRIGHT = np.diag([1.0, 1.0, 4.0, 1.0])
+OBLIQUE = np.array([[0.8, 0.6, 0, -9], [-0.6, 0.8, 0, 4], [0, 0, 4, 7], [0, 0, 0, 1]], np.float64)
+LEFT_HANDED = OBLIQUE @ np.diag([-1.0, 1, 1, 1])
+ALONG_I = OBLIQUE[:, [2, 0, 1, 3]]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def blobs(*shape: int, seed: int = 0) -> np.ndarray:
+    """Something smooth with a bright background of tissue."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=shape), 1.5)
+    bright: np.ndarray = (500 + 300 * noise / np.abs(noise).max()).astype(np.float32)
+    return bright
+
+
+def scan(path: Path, affine: np.ndarray = UPRIGHT, shape: tuple[int, int, int] = (20, 18, 8), seed: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_volume(Volume(blobs(*shape, seed=seed), affine), path)
+    return path
+
+
+def made(source: Path, output: Path, **settings: object) -> tuple[Volume, dict[str, object]]:
+    enhance(source, output, progress=False, memory=None, **settings)  # type: ignore[arg-type]
+    return open_volume(output), json.loads(output.with_name(output.name.replace("nii.gz", "json")).read_text())
+
+
+def corner(volume: Volume, n: int) -> np.ndarray:
+    """The outer corner of the field of view, in millimetres."""
+    where = np.array([-0.5 if n >> a & 1 else volume.shape[a] - 0.5 for a in range(3)] + [1.0])
+    place: np.ndarray = volume.affine @ where
+    return place
+
+
+@pytest.mark.parametrize("affine", [UPRIGHT, OBLIQUE, LEFT_HANDED], ids=["upright", "oblique", "left-handed"])
+def test_the_header_decides_and_the_field_of_view_stays(
+    affine: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = scan(tmp_path / "jane_doe.nii.gz", affine)
+    fine, told = made(source, tmp_path / "fine.nii.gz")
+    assert fine.shape == (20, 18, 32)
+    assert np.allclose(fine.spacing, 1)
+    for n in range(8):
+        np.testing.assert_allclose(corner(fine, n), corner(open_volume(source), n), atol=1e-4)
+    assert told["method"] == "anyspacing-faithful"
+    assert told["degradation"]["slice_axis"] == 2  # type: ignore[index]
+    assert told["degradation"]["slice_thickness"] == "not known, taken to be the spacing"  # type: ignore[index]
+    said = capsys.readouterr().err
+    assert "thick slices, so they are made isotropic by anyspacing-faithful" in said
+    assert "How thick a slice is, nothing tells: taken as 4 mm" in said
+    assert "jane" not in json.dumps(told)
+
+
+def test_slices_along_another_axis_are_made_thin_alike(tmp_path: Path) -> None:
+    source = scan(tmp_path / "k.nii.gz", OBLIQUE)
+    volume = open_volume(source)
+    save_volume(Volume(np.ascontiguousarray(np.moveaxis(volume.voxels, 2, 0)), ALONG_I), tmp_path / "i.nii.gz")
+    one, _ = made(source, tmp_path / "one.nii.gz")
+    other, told = made(tmp_path / "i.nii.gz", tmp_path / "other.nii.gz")
+    assert told["degradation"]["slice_axis"] == 0  # type: ignore[index]
+    np.testing.assert_allclose(np.moveaxis(other.voxels, 0, 2), one.voxels, rtol=0, atol=0.01 * one.voxels.max())
+
+
+def test_any_spacing_that_is_asked_for(tmp_path: Path) -> None:
+    source = scan(tmp_path / "a.nii.gz", np.diag([0.5, 0.7, 3.3, 1]))
+    fine, told = made(source, tmp_path / "b.nii.gz", thin=Thin((0.7, 0.7, 1.0)))
+    assert fine.shape == (14, 18, 26)
+    assert told["grid"]["asked_mm"] == [0.7, None, 1.0]  # type: ignore[index]
+    fine, _ = made(source, tmp_path / "c.nii.gz", isotropic=True)
+    assert fine.shape == (14, 18, 38)
+
+
+@pytest.mark.parametrize("method", ["anyspacing-faithful", "anyspacing-sharp", "spline"])
+def test_hard_consistency_gives_back_what_was_measured(method: str, tmp_path: Path) -> None:
+    source = scan(tmp_path / "a.nii.gz")
+    taken = take(open_volume(source), Thin())
+    off = {}
+    for keeping in ("none", "damped", "hard"):
+        output = tmp_path / f"{keeping}.nii.gz"
+        fine, told = made(source, output, method=method, isotropic=True, thin=Thin(consistency=keeping), maps=True)
+        residual = open_volume(tmp_path / f"{keeping}_residual.nii.gz")
+        assert residual.shape == (20, 18, 8)
+        own = Sliced.of(taken).residual(fine)
+        np.testing.assert_allclose(residual.voxels, own.voxels, atol=1e-3 * fine.voxels.max())
+        off[keeping] = told["trust"]["inconsistency"]  # type: ignore[index]
+        size = np.linalg.norm(own.voxels) / np.linalg.norm(taken.scan.voxels)
+        assert off[keeping] == pytest.approx(size, rel=0.02, abs=1e-5)
+        invented = open_volume(tmp_path / f"{keeping}_nullspace.nii.gz")
+        assert invented.shape == fine.shape
+        assert 0 < told["trust"]["null_space_energy"] < 0.05  # type: ignore[index]
+    assert off["hard"] < 1e-5 < off["damped"] < off["none"]
+
+
+def test_the_spline_is_the_spline(tmp_path: Path) -> None:
+    source = scan(tmp_path / "a.nii.gz")
+    fine, _ = made(source, tmp_path / "b.nii.gz", method="spline", isotropic=True, thin=Thin(consistency="none"))
+    np.testing.assert_allclose(fine.voxels, lay_on_grid(open_volume(source), (None, None, 1.0)).voxels, rtol=1e-4)
+
+
+def test_thickness_as_asked_else_as_the_header_tells(tmp_path: Path) -> None:
+    source = scan(tmp_path / "a.nii.gz")
+    (tmp_path / "a.json").write_text('{"SliceThickness": 3.2, "PatientName": "Jane"}')
+    header, told = made(source, tmp_path / "b.nii.gz")
+    assert told["degradation"]["slice_thickness_mm"] == 3.2  # type: ignore[index]
+    assert told["degradation"]["slice_thickness"] == "the header"  # type: ignore[index]
+    asked, told = made(source, tmp_path / "c.nii.gz", thin=Thin(thickness=5.0))
+    assert told["degradation"]["slice_thickness_mm"] == 5.0  # type: ignore[index]
+    assert told["degradation"]["slice_thickness"] == "asked for"  # type: ignore[index]
+    assert np.abs(header.voxels - asked.voxels).max() > 1
+    assert "Jane" not in (tmp_path / "b.json").read_text()
+
+
+def test_interleaves_are_made_even_unless_that_is_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    even = np.broadcast_to(blobs(40, 40, 1), (40, 40, 12)).copy()
+    even[:, :, ::2] *= 1.06
+    save_volume(Volume(even, UPRIGHT), tmp_path / "a.nii.gz")
+    told = made(tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", method="spline", isotropic=True)[1]
+    assert told["degradation"]["interleaves"]["made_even"] is True  # type: ignore[index]
+    assert told["degradation"]["interleaves"]["log_brightness"] == pytest.approx(np.log(1.06), rel=0.02)  # type: ignore[index]
+    assert "Every other slice was" in capsys.readouterr().err
+    told = made(tmp_path / "a.nii.gz", tmp_path / "c.nii.gz", method="spline", isotropic=True, thin=Thin(even=False))[1]
+    assert told["degradation"]["interleaves"]["made_even"] is False  # type: ignore[index]
+    assert "Every other slice was" not in capsys.readouterr().err
+
+
+def test_a_scan_teaches_itself_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = scan(tmp_path / "a.nii.gz", shape=(40, 36, 8))
+    thin = Thin((1.2, 1.0, 1.0), thickness=4.0, rounds=2, cache=tmp_path / "kept")
+    first, told = made(source, tmp_path / "b.nii.gz", method="selfsuper", thin=thin)
+    assert first.shape == (33, 36, 32)
+    assert told["method"] == "selfsuper"
+    assert told["settings"]["rounds"] == 2  # type: ignore[index]
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("it learnt again")
+
+    monkeypatch.setattr("finemri.recipes.own_weights.learn", never)
+    again, _ = made(source, tmp_path / "c.nii.gz", method="selfsuper", thin=thin)
+    np.testing.assert_array_equal(first.voxels, again.voxels)
+
+
+def test_a_folder_of_many_goes_on_where_it_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for n in range(3):
+        scan(tmp_path / "many" / f"{n}.nii.gz", seed=n)
+    enhance(tmp_path / "many", tmp_path / "fine", progress=False)
+    one = (tmp_path / "fine" / "1.nii.gz").read_bytes()
+    (tmp_path / "fine" / "2.nii.gz").unlink()
+    enhance(tmp_path / "many", tmp_path / "fine", progress=False)
+    assert "2 of 3 results are there already, 1 to go" in capsys.readouterr().err
+    assert (tmp_path / "fine" / "1.nii.gz").read_bytes() == one
+    assert open_volume(tmp_path / "fine" / "2.nii.gz").shape == (20, 18, 32)
+    with pytest.raises(Refusal, match="another method or other settings"):
+        enhance(tmp_path / "many", tmp_path / "fine", thin=Thin(consistency="hard"), progress=False)
+
+
+def test_a_folder_with_thick_slices_and_others_asks_which(tmp_path: Path) -> None:
+    scan(tmp_path / "many" / "0.nii.gz")
+    scan(tmp_path / "many" / "1.nii.gz", np.eye(4))
+    with pytest.raises(Refusal, match=r"1 of 2 scans here have thick slices, 0\.nii\.gz for one, others not"):
+        enhance(tmp_path / "many", tmp_path / "fine", progress=False)
+    with pytest.raises(Refusal, match=r"1 of 2 scans could not be enhanced, the others are done\. 1\.nii\.gz: "):
+        enhance(tmp_path / "many", tmp_path / "fine", isotropic=True, progress=False)
+    assert (tmp_path / "fine" / "0.nii.gz").is_file()
+
+
+BAD: dict[str, tuple[np.ndarray, tuple[int, int, int], dict[str, object], str]] = {
+    "isotropic": (np.eye(4), (9, 9, 9), {"isotropic": True}, r"no axis is across thick slices; .* --scale"),
+    "one slice": (UPRIGHT, (9, 9, 1), {}, "a single slice, and nothing tells what lies beside it"),
+    "as fine already": (UPRIGHT, (9, 9, 9), {"thin": Thin((1.0, 1.0, 4.0))}, "does not better"),
+    "finer than pixels": (UPRIGHT, (9, 9, 9), {"thin": Thin((0.5, 0.5, 0.5))}, "grid asked for is 2 times finer"),
+    "with a scale": (UPRIGHT, (9, 9, 9), {"isotropic": True, "scale": 2}, "--scale go with making all axes finer"),
+    "with a crop": (UPRIGHT, (9, 9, 9), {"crop": True}, "--crop go with making all axes finer"),
+    "other job": (UPRIGHT, (9, 9, 9), {"isotropic": True, "weights": "volume-x2-faithful"}, "has to restore"),
+    "unknown": (UPRIGHT, (9, 9, 9), {"isotropic": True, "method": "magic"}, "There is no method 'magic'"),
+    "settings of slices": (np.eye(4), (9, 9, 9), {"thin": Thin(thickness=3.0)}, "are of thick slices"),
+    "no memory": (UPRIGHT, (9, 9, 9), {"memory": 2**20}, r"too few; give more than --memory \d+MiB"),
+    "nothing to learn": (UPRIGHT, (9, 9, 3), {"method": "selfsuper"}, "six slices|field of view"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_gets_one_sentence_and_leaves_nothing(name: str, tmp_path: Path) -> None:
+    affine, shape, settings, sentence = BAD[name]
+    source = scan(tmp_path / "in" / "a.nii.gz", affine, shape)
+    with pytest.raises(Refusal, match=sentence):
+        enhance(source, tmp_path / "b.nii.gz", progress=False, **settings)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("change", [{"thickness": 0.0}, {"axis": 3}, {"spacing": (1.0, -1.0, 1.0)}, {"rounds": 0}])
+def test_settings_that_make_no_sense_are_refused_at_birth(change: dict[str, object]) -> None:
+    with pytest.raises(Refusal):
+        Thin(**change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("shape", "thin"),
+    [
+        ((3, 4, 2), Thin()),
+        ((1, 9, 3), Thin()),
+        ((9, 9, 6), Thin(thickness=6.0)),
+        ((9, 9, 6), Thin(axis=0, spacing=(0.5, 1.0, 4.0))),
+    ],
+    ids=["tiny", "one pixel wide", "overlap", "axis by hand"],
+)
+def test_odd_scans_come_out_finite(shape: tuple[int, int, int], thin: Thin, tmp_path: Path) -> None:
+    fine, _ = made(scan(tmp_path / "a.nii.gz", shape=shape), tmp_path / "b.nii.gz", isotropic=True, thin=thin)
+    assert np.isfinite(fine.voxels).all()
+    assert fine.voxels.max() < 2000
+
+
+def test_slices_unlike_those_learnt_get_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = scan(tmp_path / "a.nii.gz", np.diag([1.0, 1.0, 12.0, 1.0]))
+    told = made(source, tmp_path / "b.nii.gz", thin=Thin(thickness=6.0))[1]
+    said = capsys.readouterr().err
+    assert "gaps of 100% of their thickness, and -20% to 50% were learnt" in said
+    assert any("gaps of 100%" in str(each) for each in told["warnings"])  # type: ignore[attr-defined]
