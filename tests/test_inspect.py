@@ -75,13 +75,20 @@ def test_a_nifti_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert found.facts["field of view"] == "12 × 10 × 20 mm"
     assert found.facts["orientation"] == "LPS"
     assert found.facts["intensities"] == "0 to 959"
-    assert "2.5 times" in found.facts["remark"]
-    assert "24 × 20 × 16 voxels of 0.5 × 0.5 × 1.25 mm" in found.can[0]
+    assert "12 × 10 × 20 voxels of 1 mm" in found.can[0]
     ran = check_commands(found.commands, monkeypatch)
     assert ran[0].source == path
     assert ran[0].output == tmp_path / "my scan-fine.nii.gz"
     assert str(found).splitlines()[0] == "A NIfTI volume"
     assert f"  {found.commands[0]}" in str(found).splitlines()
+
+
+def test_a_volume_without_thick_slices_is_offered_twice_as_fine(tmp_path: Path) -> None:
+    save_volume(scan(spacing=(1.0, 2.5, 2.5)), tmp_path / "a.nii")
+    found = inspect(tmp_path / "a.nii")
+    assert "2.5 times" in found.facts["remark"]
+    assert "24 × 20 × 16 voxels of 0.5 × 1.25 × 1.25 mm" in found.can[0]
+    assert "--isotropic" not in str(found)
 
 
 def test_a_constant_volume_is_not_offered_to_be_made_finer(tmp_path: Path) -> None:

@@ -22,9 +22,11 @@ from finemri.training.weights import load_weights
 from finemri.volumes.crimes import crimes_of
 from finemri.volumes.description import Description
 from finemri.volumes.files import describe_series, open_volume
+from finemri.volumes.thick import is_thick
+from finemri.volumes.volume import Volume
 
-THICK = 1.5
-"""Slices this many times as thick as pixels are wide get a remark."""
+LONGER = 1.5
+"""Voxels one side of which is so many times as long as another get a remark."""
 
 
 @dataclass(frozen=True)
@@ -89,20 +91,32 @@ def _scan(path: Path, described: Description) -> Findings:
     if described.skipped:
         facts["other files"] = str(described.skipped)
     facts |= {f"data crime {n}": crime for n, crime in enumerate(crimes_of(volume.voxels), 1)}
-    thick = max(volume.spacing) / min(volume.spacing)
-    if thick > THICK:
+    thick = is_thick(volume.spacing)
+    longer = max(volume.spacing) / min(volume.spacing)
+    if longer > LONGER and not thick:
         facts["remark"] = (
-            f"one side of a voxel is {thick:.1f} times as long as another; shipped weights expect equal sides"
+            f"one side of a voxel is {longer:.1f} times as long as another; shipped weights expect equal sides"
         )
     what = "A DICOM series" if described.format == "dicom" else "A NIfTI volume"
     if brightest == darkest:
         return Findings(what, facts | {"remark": "it is constant, so there is nothing to make finer"})
+    if thick and 1 not in volume.shape:
+        return Findings(what, facts, *_thin(path, volume))
     can = tuple(
         f"make it ×{scale} finer: {_times(n * scale for n in volume.shape)} voxels"
         f" of {_times(s / scale for s in volume.spacing)} mm"
         for scale in (2, 4)
     )
     return Findings(what, facts, can, (_enhance(path, _finer(path)), _enhance(path, _finer(path), "--style sharp")))
+
+
+def _thin(path: Path, volume: Volume) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What can be done with thick slices, and the words for it."""
+    pixel = sorted(volume.spacing)[1]
+    voxels = _times(round(n * mm / pixel) for n, mm in zip(volume.shape, volume.spacing, strict=True))
+    ways = ("--isotropic", "--isotropic --method selfsuper")
+    can = f"make its thick slices thin: {voxels} voxels of {pixel:.3g} mm", "or let it teach itself how, in minutes"
+    return can, tuple(_enhance(path, _finer(path), way) for way in ways)
 
 
 def _raw(path: Path, scan: RawScan, axes: str | None, dataset: str | None, domain: Domain | None) -> Findings:

@@ -14,6 +14,8 @@ from finemri.refusal import Refusal
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+SELF_SUPER_START = "selfsuper-start"
+
 
 def shipped_weights() -> dict[str, Path]:
     """Name -> file of the weights that come with the package. Their digests stand in weights/index.json."""
@@ -41,7 +43,9 @@ def default_weights(scale: int, style: str) -> str:
     """The shipped name for a scale and a style. Raises Refusal where none ships."""
     name = f"volume-x{scale}-{style}"
     if name not in shipped_weights():
-        raise Refusal(f"No weights ship for ×{scale}, {style}; there are {', '.join(shipped_weights()) or 'none'}.")
+        raise Refusal(
+            f"No weights ship for ×{scale}, {style}; there are {', '.join(_shipped('super-resolve')) or 'none'}."
+        )
     return name
 
 
@@ -71,17 +75,26 @@ def find_trained(name: str, *jobs: str) -> Trained:
     path = shipped.get(name, Path(name))
     if not path.is_file():
         raise Refusal(_unknown(name, jobs[0]))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if name in shipped and digest != shipped_index()[name]["sha256"]:
-        raise Refusal(
-            f"The shipped weights {name} are not those that were released (another SHA-256); install finemri again."
-        )
+    digest = _digest(path, name if name in shipped else None)
     tensors, header = load_weights(path)
+    if header.get("kind") == "SelfSuper":  # of no recipe: what one scan taught, or what such learning starts from
+        raise Refusal(other_job(name, "start", jobs[0]))
     recipe = revive(header)
     if recipe.job not in jobs:
         raise Refusal(other_job(name, recipe.job, jobs[0]))
     own, card = name if name in shipped else str(header["recipe"]), path.with_suffix(".md")
     return Trained(own, recipe, tensors, digest, header, card if card.is_file() else None)
+
+
+def self_super_start() -> "Mapping[str, Tensor]":
+    """What self_super learns on from, so that a quarter of the rounds does. Raises Refusal where it was altered."""
+    from finemri.training.weights import load_weights
+
+    path = shipped_weights().get(SELF_SUPER_START)
+    if path is None or not path.is_file():
+        raise Refusal(f"The weights {SELF_SUPER_START} are missing from this installation; install finemri again.")
+    _digest(path, SELF_SUPER_START)
+    return load_weights(path)[0]
 
 
 def weights_folder() -> Path:
@@ -95,10 +108,21 @@ def shipped_index() -> dict[str, dict[str, Any]]:
     return dict(json.loads(index.read_text())) if index.is_file() else {}
 
 
+def _digest(path: Path, shipped: str | None) -> str:
+    """SHA-256 of a file, which of a shipped one has to be the released one's."""
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if shipped is not None and found != shipped_index()[shipped]["sha256"]:
+        raise Refusal(
+            f"The shipped weights {shipped} are not those that were released (another SHA-256); install finemri again."
+        )
+    return found
+
+
 _DOES = {
     "super-resolve": "makes images finer (finemri enhance; finemri evaluate --degradation)",
     "restore": "makes the slices of a thick scan thin",
     "reconstruct": "turns k-space into images (finemri reconstruct; finemri evaluate --sampling)",
+    "start": "belongs to selfsuper, which learns from each scan anew (finemri enhance --method selfsuper)",
     "segment": "says what is where in a slice (finemri evaluate --segmenter)",
 }
 
@@ -115,8 +139,11 @@ def names_of(job: str) -> str:
     from finemri.baselines import BASELINES, RECONSTRUCTORS
 
     baselines = {"super-resolve": list(BASELINES), "reconstruct": list(RECONSTRUCTORS)}.get(job, [])
-    shipped = (name for name, facts in shipped_index().items() if facts.get("job", "super-resolve") == job)
-    return ", ".join([*baselines, *shipped])
+    return ", ".join([*baselines, *_shipped(job)])
+
+
+def _shipped(job: str) -> list[str]:
+    return [name for name, facts in shipped_index().items() if facts.get("job", "super-resolve") == job]
 
 
 def _unknown(name: str, job: str) -> str:

@@ -24,6 +24,11 @@ def revive(header: Mapping[str, Any]) -> Recipe:
     """The recipe that a checkpoint's header describes. Raises Refusal for a kind or a setting that this version
     lacks."""
     kind = KINDS.get(str(header.get("kind")))
+    if header.get("kind") == "SelfSuper":
+        raise Refusal(
+            "These weights are of no recipe: selfsuper, which learns from each scan anew, starts from them or has kept "
+            "them; run finemri enhance --method selfsuper."
+        )
     if kind is None:
         raise Refusal(
             f"These weights are of a kind that this version does not know ({header.get('kind')!r}); update finemri."
