@@ -2,8 +2,9 @@
 
     python benchmarks/thick_cost.py [THREADS] [DEVICE]
 
-Wall time of the cubic spline and of the recipe anyspacing (weights cost the same whatever they learnt), their ratio,
-and the peak memory of the process. The middle of three runs; the first one of all, which loads kernels, is not counted.
+Wall time of the cubic spline, of the recipe anyspacing (weights cost the same whatever they learnt) and of selfsuper,
+their ratios, and the peak memory of the process. The middle of three runs; the first one of all, which loads kernels,
+is not counted. Of selfsuper one run, which learns anew.
 """
 
 import resource
@@ -17,6 +18,8 @@ import torch
 
 from finemri.recipes import AnySpacing
 from finemri.recipes.restoring import Consistency
+from finemri.recipes.self_super import SelfSuper, self_super
+from finemri.trained import self_super_start
 from finemri.volumes.thick import Acquisition, fine_shape, lay
 from finemri.volumes.volume import Volume
 
@@ -47,7 +50,14 @@ def main(threads: int = 2, device: str = "cpu") -> None:
     restore = recipe.restorer(recipe.generator().eval(), device)
     for name, consistency in (("anyspacing", None), ("anyspacing, consistent", Consistency())):
         taken = seconds(lambda put_back=consistency: restore(scan, acquisition, target, consistency=put_back))
-        print(f"{name}: {taken:.2f} s, {taken / spline:.0f} times the spline, peak {peak():.0f} MiB", flush=True)
+        tell(name, taken, spline)
+    begin = time.perf_counter()
+    self_super(scan, acquisition, 1.0, settings=SelfSuper(rounds=275), start=self_super_start(), device=device)
+    tell("selfsuper", time.perf_counter() - begin, spline)
+
+
+def tell(name: str, taken: float, spline: float) -> None:
+    print(f"{name}: {taken:.2f} s, {taken / spline:.0f} times the spline, peak {peak():.0f} MiB", flush=True)
 
 
 if __name__ == "__main__":

@@ -63,8 +63,11 @@ def main() -> None:
         methods = {
             "spline": lambda scan: lay_on_grid(scan, (1.0, 1.0, 1.0)).voxels,
             "anyspacing": lambda scan, told=acquisition: restore(scan, told, (1.0, 1.0, 1.0)).voxels,
-            "consistent": lambda scan, told=acquisition: (
+            "damped": lambda scan, told=acquisition: (
                 restore(scan, told, (1.0, 1.0, 1.0), consistency=Consistency()).voxels
+            ),
+            "hard": lambda scan, told=acquisition: (
+                restore(scan, told, (1.0, 1.0, 1.0), consistency=Consistency(0.0)).voxels
             ),
         }
         without = {name: method(cut(truth)) for name, method in methods.items()}
