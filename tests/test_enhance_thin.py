@@ -236,3 +236,16 @@ def test_slices_unlike_those_learnt_get_a_warning(tmp_path: Path, capsys: pytest
     said = capsys.readouterr().err
     assert "gaps of 100% of their thickness, and -20% to 50% were learnt" in said
     assert any("gaps of 100%" in str(each) for each in told["warnings"])  # type: ignore[attr-defined]
+
+
+def test_measured_slices_are_put_back_where_their_thickness_is_known(tmp_path: Path) -> None:
+    source = scan(tmp_path / "a.nii.gz")
+    ways: dict[str, tuple[Thin, str, str]] = {
+        "unknown": (Thin(), "anyspacing-faithful", "none"),
+        "known": (Thin(thickness=4.0), "anyspacing-faithful", "damped"),
+        "spline": (Thin(thickness=4.0), "spline", "none"),
+        "asked": (Thin(consistency="damped"), "spline", "damped"),
+    }
+    for name, (thin, method, kept) in ways.items():
+        told = made(source, tmp_path / f"{name}.nii.gz", method=method, isotropic=True, thin=thin)[1]
+        assert told["contract"]["consistency"] == kept, name  # type: ignore[index]

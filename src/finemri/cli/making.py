@@ -19,9 +19,9 @@ class ThickSlices:
     """Of one slice; sinc: nearly a box, as good 2D sequences excite."""
     slice_axis: Literal["i", "j", "k"] | None = None
     """Along which voxel axis slices are stacked. Default: where voxels are longest."""
-    consistency: Literal["none", "damped", "hard"] = "damped"
+    consistency: Literal["none", "damped", "hard"] | None = None
     """How much of what the slices measured is put back; hard: the result's slices are the measured ones, noise and all.
-    """
+    Default: damped where the thickness is known, else none."""
     even: Literal["auto", "off"] = "auto"
     """auto: where every other slice is brighter, that is taken away first."""
     rounds: int = 275

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +15,9 @@ from finemri.enhance.calibrating import find_calibration
 from finemri.enhance.choosing import choose_method, chosen_name, refuse_beside_thin, restores, thick_ones
 from finemri.enhance.cohort import Asked, enhance_many
 from finemri.enhance.maps import Kind, Maps, operators
-from finemri.enhance.one import Job, Reporter, enhance_one
-from finemri.enhance.thin import Thin
+from finemri.enhance.one import Job, Reporter
+from finemri.enhance.thin import UNTOLD, Thin
 from finemri.enhance.thin_cohort import AskedThin
-from finemri.enhance.thin_one import thin_one
 from finemri.enhance.thinners import find_thinner
 from finemri.refusal import Refusal
 from finemri.shelf import Method, find_method
@@ -38,7 +37,7 @@ def enhance(
     style: str = "faithful",
     method: str | None = None,
     isotropic: bool = False,
-    thin: Thin = Thin(),
+    thin: Thin = UNTOLD,
     memory: int | None = 4 * 2**30,
     device: str = "auto",
     series: str | None = None,
@@ -71,20 +70,17 @@ def enhance(
     # Every tile is fresh memory, and in huge pages that costs a sixth less time. PyTorch looks at its first tensor.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     source, output = Path(source), Path(output)
-    one: Callable[[Job, Reporter], None]
-    if makes_thin(source, series, scale, weights or method, asked=isotropic or thin.spacing is not None, style=style):
+    jobs = find_jobs(source, output, series)
+    sources = [source] if jobs is None else [job.source for job in jobs]
+    if makes_thin(sources, series, scale, weights or method, asked=isotropic or thin.spacing is not None, style=style):
         refuse_beside_thin(
             scale=scale, crop=crop, degradation=degradation, rivals=rivals or None, calibration=calibration
         )
         name = chosen_name(weights, method, style) or f"anyspacing-{style}"
         thinner = find_thinner(name, thin, device)
         order = AskedThin(name, thinner.digest, thin, maps, device, memory).order(thinner)
-
-        def one(job: Job, report: Reporter) -> None:
-            thin_one(job, thinner, thin, memory=memory, series=series, maps=maps, force=force, report=report)
-
     else:
-        if replace(thin, cache=None) != Thin():
+        if replace(thin, cache=None) != UNTOLD:
             raise Refusal("Thickness, profile and the like are of thick slices; say --isotropic, or leave them out.")
         chosen = choose_method(scale=scale, weights=weights, style=style, method=method, device=device)
         drawn = _asked(chosen, maps=maps, degradation=degradation, rivals=rivals, device=device)
@@ -92,21 +88,6 @@ def enhance(
         name = weights or method or default_weights(scale or 2, style)
         same = Asked.of(name, chosen, rivals, drawn, calibration, device=device, memory=memory, crop=crop)
         order = same.order(chosen, drawn)
-
-        def one(job: Job, report: Reporter) -> None:
-            enhance_one(
-                job,
-                chosen,
-                memory=memory,
-                series=series,
-                crop=crop,
-                maps=drawn,
-                calibration=calibration,
-                force=force,
-                report=report,
-            )
-
-    jobs = find_jobs(source, output, series)
     if jobs is not None:
         enhance_many(jobs, output, order, crew, force=force, progress=progress)
         return
@@ -114,22 +95,20 @@ def enhance(
         raise Refusal("One scan is nothing to share; leave --workers and --scheduler out, or give a folder of many.")
     check_output(output, force=force)
     with _bar(order.unit, shown=progress) as report:
-        one(Job(source, output), report)
+        order.one(Job(source, output), series=series, force=force, report=report)
 
 
 def makes_thin(
-    source: Path, series: str | None, scale: int | None, name: str | None, *, asked: bool, style: str
+    sources: Sequence[Path], series: str | None, scale: int | None, name: str | None, *, asked: bool, style: str
 ) -> bool:
     """Whether thick slices become thin ones: where that is asked for, by what is named, or by the scans' headers.
 
-    Raises Refusal for a folder in which some scans have thick slices and others have not, and nobody chose.
+    Raises Refusal where some scans have thick slices and others have not, and nobody chose.
     """
     if asked or (name is not None and restores(name)):
         return True
     if name is not None or scale is not None:
         return False
-    jobs = find_jobs(source, Path(), series)
-    sources = [source] if jobs is None else [job.source for job in jobs]
     thick = thick_ones(sources, series)
     if thick and len(thick) < len(sources):
         raise Refusal(

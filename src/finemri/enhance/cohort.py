@@ -3,7 +3,9 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -17,13 +19,23 @@ from finemri.shelf import Method, find_method
 from finemri.spread import Bench, Crew, Work, failures, spread
 
 
+@runtime_checkable
+class One(Protocol):
+    """What is done to one scan: enhance_one or thin_one, for which everything else is settled."""
+
+    def __call__(
+        self, job: Job, *, series: str | None = None, force: bool = False, report: Reporter | None = None
+    ) -> None:
+        """Raises Refusal as they do."""
+
+
 @dataclass(frozen=True)
 class Order:
-    """What is done to every scan of a folder, by this process or by others."""
+    """What is done to a scan, or to every scan of a folder, by this process or by others."""
 
     work: Work[Job, Job]
     """For other processes."""
-    bench: Callable[[Reporter], Bench[Job, Job]]
+    one: One
     """For this one, which has loaded the weights already."""
     told: Mapping[str, object]
     """What all results of a folder have in common, without a path."""
@@ -85,37 +97,23 @@ class Asked:
         method, *rivals = (find_method(name, self.scale[0], self.device) for name in (self.name, *self.rivals))
         if (method.digest, *(rival.digest for rival in rivals)) != (self.weights_sha256, *self.rivals_sha256):
             raise Refusal("The weights are others at a worker; give all the same files.")
-        return self.bench(method, Maps(self.degradation, tuple(rivals)) if self.maps else None)
+        return bench(self.one(method, Maps(self.degradation, tuple(rivals)) if self.maps else None))
 
     def within(self, workers: int) -> "Asked":
         """Each has its share of the memory."""
         return replace(self, memory=None if self.memory is None else self.memory // workers)
 
-    def bench(self, method: Method, maps: Maps | None, report: Reporter | None = None) -> Bench[Job, Job]:
-        """One scan. Whatever stands in its place was looked at before, or left by a worker that died."""
-
-        def do(job: Job) -> Iterator[Job]:
-            job.output.parent.mkdir(parents=True, exist_ok=True)
-            enhance_one(
-                job,
-                method,
-                memory=self.memory,
-                crop=self.crop,
-                maps=maps,
-                calibration=self.calibration,
-                force=True,
-                report=report,
-            )
-            yield job
-
-        return do
+    def one(self, method: Method, maps: Maps | None) -> One:
+        """With the weights loaded."""
+        calibration, memory = self.calibration, self.memory
+        return partial(enhance_one, method=method, memory=memory, crop=self.crop, maps=maps, calibration=calibration)
 
     def order(self, method: Method, maps: Maps | None) -> Order:
         """For this process, which has loaded the weights already."""
         kind = self.degradation if self.maps else None
         return Order(
             self,
-            lambda report: self.bench(method, maps, report),
+            self.one(method, maps),
             self.told(method),
             lambda output: map_paths(output, method, kind).values() if self.maps else (),
             str(getattr(method.enhancer, "device", "cpu")),
@@ -148,7 +146,7 @@ def enhance_many(jobs: Sequence[Job], folder: Path, order: Order, crew: Crew, *,
         def report(tiles: int, total: int) -> None:
             bar.update(task, completed=done + tiles / total, description=f"scan {done + 1} of {len(jobs)}")
 
-        for outcome in spread(order.work, order.bench(report), left, crew.on(order.device), memory=order.memory):
+        for outcome in spread(order.work, bench(order.one, report), left, crew.on(order.device), memory=order.memory):
             done += 1
             bar.update(task, completed=done, description=f"{done} of {len(jobs)} scans")
             if outcome.failure is not None:
@@ -156,6 +154,17 @@ def enhance_many(jobs: Sequence[Job], folder: Path, order: Order, crew: Crew, *,
                 print(f"finemri: {failed[-1]}", file=sys.stderr)
     if failed:
         raise Refusal(failures(failed, len(left), "enhanced"))
+
+
+def bench(one: One, report: Reporter | None = None) -> Bench[Job, Job]:
+    """One scan. Whatever stands in its place was looked at before, or left by a worker that died."""
+
+    def do(job: Job) -> Iterator[Job]:
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+        one(job, force=True, report=report)
+        yield job
+
+    return do
 
 
 def anywhere(name: str) -> str:

@@ -13,6 +13,7 @@ from finemri.volumes.thick import Acquisition, fine_shape, slice_axis
 from finemri.volumes.volume import Volume
 
 Keeping = Literal["none", "damped", "hard"]
+"""How much of what the slices measured is put back into the result."""
 DAMPING: Mapping[Keeping, float | None] = {"none": None, "damped": 0.1, "hard": 0.0}
 """Of what the slices measured and the result lacks, put back (recipes.restoring.Consistency); none: nothing is."""
 COARSEST = 1.6
@@ -31,8 +32,8 @@ class Thin:
     """Of a slice, in millimetres; none: what the header tells, else as thick as they are far apart."""
     profile: Profile = "gaussian"
     """Of a slice."""
-    consistency: Keeping = "damped"
-    """How much of what the slices measured is put back into the result."""
+    consistency: Keeping | None = None
+    """None: damped for a method that learnt, where it is known how thick a slice is; else nothing is put back."""
     even: bool = True
     """Make two interleaves equally bright first, where they are not."""
     rounds: int = 275
@@ -48,6 +49,10 @@ class Thin:
         Acquisition(self.axis or 0, self.thickness)
 
 
+UNTOLD = Thin()
+"""Nothing is asked and nothing known."""
+
+
 @dataclass(frozen=True, eq=False)
 class Taken:
     """A scan as it is made thin."""
@@ -58,6 +63,8 @@ class Taken:
     """Millimetres; None where an axis stays as it is."""
     shape: tuple[int, int, int]
     """Of the result."""
+    known: bool
+    """Whether anything tells how thick a slice is."""
     told: Mapping[str, object]
     """For the sidecar."""
     remarks: tuple[str, ...]
@@ -81,13 +88,13 @@ def take(scan: Volume, thin: Thin) -> Taken:
     _check_pixels(scan, shape, axis)
     apart = scan.spacing[axis]
     said = "asked for" if thin.thickness else "the header" if header else "not known, taken to be the spacing"
-    remarks = (
-        []
-        if thin.thickness or header
-        else [f"How thick a slice is, nothing tells: taken as {apart:.3g} mm, as they are apart (--thickness)."]
-    )
+    known, remarks = bool(thin.thickness or header), []
+    if not known:
+        remarks.append(
+            f"How thick a slice is, nothing tells: taken as {apart:.3g} mm, as they are apart (--thickness)."
+        )
     jump = alternation(scan, axis) if thin.even else 0.0
-    even = evened(scan, axis) if thin.even else scan
+    even = evened(scan, axis, jump)
     if even is not scan:
         remarks.append(
             f"Every other slice was {abs(2 * jump):.1%} brighter than its neighbours, and was made even (--even off)."
@@ -104,7 +111,7 @@ def take(scan: Volume, thin: Thin) -> Taken:
             "threshold": 2 * DOUBT,
         },
     }
-    return Taken(even, acquisition, target, shape, told, tuple(remarks))
+    return Taken(even, acquisition, target, shape, known, told, tuple(remarks))
 
 
 def _check_pixels(scan: Volume, shape: tuple[int, int, int], axis: int) -> None:

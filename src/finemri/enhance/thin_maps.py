@@ -1,21 +1,19 @@
 """What the slices measured, held against the thin ones: put back, and drawn as maps."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32
 from torch import Tensor
 
 from finemri.enhance.thin import DAMPING, Keeping, Taken
-from finemri.measures.trust import energy_share, norm_ratio
-from finemri.physics.slices import along, inverse
-from finemri.recipes.restoring import Consistency, put_back
+from finemri.measures.trust import null_space
+from finemri.physics.slices import Slices
+from finemri.recipes.restoring import Consistency, Stack, put_back
 from finemri.volumes.files import sidecar_path
-from finemri.volumes.grid import scaled_affine
-from finemri.volumes.thick import lay
+from finemri.volumes.thick import lay_scan
 from finemri.volumes.volume import Volume
 
 ROWS = 16
@@ -25,74 +23,56 @@ NAMES = ("residual", "nullspace")
 
 @dataclass(frozen=True, eq=False)
 class Sliced:
-    """A scan y of thick slices and the matrix A that made it, on a grid as fine as the result in plane."""
+    """What thick slices y = A x measured, on a grid as fine as the result in plane; Separable (measures.trust)."""
 
     scan: Volume
-    measured: Float32[Tensor, "_ _ _"]
-    """y: (i, j, k), as many slices as the scan has along ``taken.acquisition.axis``."""
-    taken: Taken
+    """y."""
+    slices: Slices
+    axis: int
+    """Along which they are stacked."""
 
     @classmethod
     def of(cls, taken: Taken) -> "Sliced":
         """In plane laid as the result is."""
         axis, scan = taken.acquisition.axis, taken.scan
         flat = [scan.shape[n] if n == axis else size for n, size in enumerate(taken.shape)]
-        measured = lay(torch.tensor(np.ascontiguousarray(scan.voxels)), flat)
-        finer = [m / n for m, n in zip(flat, scan.shape, strict=True)]
-        laid = Volume(measured.numpy(), scaled_affine(scan.affine, finer), scan.source)
-        return cls(laid, measured, taken)
+        return cls(lay_scan(scan, flat), taken.acquisition.slices(scan, taken.shape[axis]), axis)
 
-    @property
-    def matrix(self) -> Tensor:
-        """A: (slices, voxels along the slice axis)."""
-        axis = self.taken.acquisition.axis
-        slices = self.taken.acquisition.slices(self.taken.scan, self.taken.shape[axis])
-        return slices.matrix(self.taken.shape[axis], self.taken.scan.shape[axis])
+    def matrices(self, shape: tuple[int, int, int]) -> Sequence[Tensor | None]:
+        """A: (slices, voxels) along the slice axis, nothing along the others."""
+        a = self.slices.matrix(shape[self.axis], self.scan.shape[self.axis])
+        return [a if n == self.axis else None for n in range(3)]
 
     def kept_by(self, fine: Volume, keeping: Keeping) -> Volume:
         """x + A⁺ (y − A x), damped as ``keeping`` says."""
         damping = DAMPING[keeping]
         if damping is None:
             return fine
-        axis = self.taken.acquisition.axis
-        slices = self.taken.acquisition.slices(self.taken.scan, self.taken.shape[axis])
-        made = np.array(fine.voxels)
-        columns, measured = torch.from_numpy(made).movedim(axis, -1), self.measured.movedim(axis, -1)
-        for rows in self._rows(len(columns)):
-            columns[rows] = put_back(columns[rows], measured[rows], slices, Consistency(damping))
-        return fine.with_voxels(made)
+        kept = Consistency(damping)
+        return self._by_rows(lambda x, y: put_back(x, y, self.slices, kept), fine, fine)
 
     def residual(self, fine: Volume) -> Volume:
         """A x − y, on the grid of the slices."""
-        axis = self.taken.acquisition.axis
-        gap = along(self.matrix, torch.tensor(fine.voxels), axis) - self.measured
-        return self.scan.with_voxels(gap.numpy())
+        a = self.slices.matrix(fine.shape[self.axis], self.scan.shape[self.axis]).T.float()
+        return self._by_rows(lambda x, y: x @ a - y, fine, self.scan)
 
     def invented(self, fine: Volume) -> Volume:
-        """x − A⁺ A x: what the slices do not tell."""
-        axis, a = self.taken.acquisition.axis, self.matrix
-        made = np.array(fine.voxels)
-        columns = torch.from_numpy(made).movedim(axis, -1)
-        seen = (inverse(a) @ a).T.to(columns)
-        for rows in self._rows(len(columns)):
-            columns[rows] -= columns[rows] @ seen
-        return fine.with_voxels(made)
+        """|x − A⁺ A x|: what the slices do not tell."""
+        unseen = null_space(fine.voxels, self)
+        return fine.with_voxels(np.abs(unseen, out=unseen))
 
-    def told(self, residual: Volume) -> dict[str, object]:
-        """The share of ‖y‖ that the slices of the result are off by."""
-        return {"inconsistency": norm_ratio(torch.tensor(residual.voxels), self.measured)}
-
-    @staticmethod
-    def _rows(count: int) -> Iterator[slice]:
-        return (slice(start, start + ROWS) for start in range(0, count, ROWS))
+    def _by_rows(self, work: Callable[[Stack, Stack], Stack], fine: Volume, grid: Volume) -> Volume:
+        """``work`` of x and y, slices along the last axis, on the grid of either: a few rows at a time, so that
+        temporaries stay small."""
+        made = np.empty_like(grid.voxels)
+        x, y, to = (np.moveaxis(voxels, self.axis, -1) for voxels in (fine.voxels, self.scan.voxels, made))
+        for start in range(0, len(x), ROWS):
+            rows = slice(start, start + ROWS)
+            to[rows] = work(*(torch.from_numpy(np.array(each[rows], order="C")) for each in (x, y))).numpy()
+        return grid.with_voxels(made)
 
 
 def map_paths(output: Path) -> dict[str, Path]:
     """Name of each map -> the NIfTI file beside the result."""
     stem = sidecar_path(output).name.removesuffix(".json")
     return {name: output.with_name(f"{stem}_{name}.nii.gz") for name in NAMES}
-
-
-def share(invented: Volume, fine: Volume) -> float:
-    """‖x − A⁺ A x‖² / ‖x‖²."""
-    return energy_share(invented.voxels, fine.voxels)

@@ -3,10 +3,11 @@
 import math
 import sys
 
-from finemri.enhance.one import Job
+from finemri.enhance.one import Job, Reporter
 from finemri.enhance.thin import DAMPING, Taken, Thin, take
-from finemri.enhance.thin_maps import Sliced, map_paths, share
-from finemri.enhance.thinners import Reporter, Thinner
+from finemri.enhance.thin_maps import Sliced, map_paths
+from finemri.enhance.thinners import SPLINE, Thinner
+from finemri.measures.trust import energy_share
 from finemri.refusal import Refusal
 from finemri.volumes.files import check_output, open_volume, save_volume
 from finemri.volumes.grid import millimetres
@@ -41,28 +42,30 @@ def thin_one(
         print(f"finemri: {sentence}", file=sys.stderr)
     for sentence in warnings:
         print(f"finemri: warning: this scan is unlike those that the weights learnt from. {sentence}", file=sys.stderr)
-    made, told = thinner.make(taken, room, report)
+    fine, told = thinner.make(taken, room, report)
     sliced = Sliced.of(taken)
-    fine = sliced.kept_by(made, thin.consistency)
+    keeping = thin.consistency or ("damped" if taken.known and thinner.name != SPLINE else "none")
+    fine = sliced.kept_by(fine, keeping)
     residual = sliced.residual(fine)
-    trust = sliced.told(residual)
+    off = math.sqrt(energy_share(residual.voxels, sliced.scan.voxels))
+    trust: dict[str, object] = {"inconsistency": off}
     print(
         f"finemri: made {millimetres(fine.spacing)} by {thinner.name}; its slices differ from the measured ones by "
-        f"{trust['inconsistency']:.2%}.",
+        f"{off:.2%}.",
         file=sys.stderr,
     )
     if maps:
         invented = sliced.invented(fine)
-        trust |= {"null_space_energy": share(invented, fine), "maps": list(map_paths(job.output))}
-        for name, drawn in (("residual", residual), ("nullspace", invented.with_voxels(abs(invented.voxels)))):
+        trust |= {"null_space_energy": energy_share(invented.voxels, fine.voxels), "maps": list(map_paths(job.output))}
+        for name, drawn in (("residual", residual), ("nullspace", invented)):
             save_volume(drawn, map_paths(job.output)[name], force=force)
     provenance = {
         **told,
         "method": thinner.name,
         **({"weights_sha256": thinner.digest} if thinner.digest else {}),
         "scale": [m / n for m, n in zip(taken.shape, scan.shape, strict=True)],
-        "degradation": taken.told,
-        "contract": {"consistency": thin.consistency, "damping": DAMPING[thin.consistency]},
+        "degradation": {**told.get("degradation", {}), **taken.told},
+        "contract": {"consistency": keeping, "damping": DAMPING[keeping]},
         "grid": {"input_shape": list(scan.shape), "input_mm": list(scan.spacing), "asked_mm": list(taken.target)},
         "memory": memory,
         "portrait": measure_portrait(scan),

@@ -5,22 +5,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
-import torch
-
 from finemri.enhance.thin import Taken, Thin
 from finemri.recipes.network_enhancer import find_device
 from finemri.recipes.restoring import MEMORY, NORMALISER
 from finemri.recipes.self_super import SelfSuper, self_super
 from finemri.shelf import RestorationMethod, find_restorer
 from finemri.trained import self_super_start
-from finemri.volumes.grid import scaled_affine
-from finemri.volumes.thick import lay
+from finemri.volumes.thick import lay_scan
+from finemri.volumes.tiles import Progress
 from finemri.volumes.volume import Volume
 
-Reporter = Callable[[int, int], None]
-Made = tuple[Volume, Mapping[str, object]]
-Make = Callable[[Taken, int | None, Reporter | None], Made]
+Made = tuple[Volume, Mapping[str, Any]]
+Make = Callable[[Taken, int | None, Progress | None], Made]
 SELF = "selfsuper"
 SPLINE = "spline"
 LEEWAY = 0.1
@@ -67,20 +63,11 @@ def find_thinner(name: str, thin: Thin, device: str = "cpu") -> Thinner:
     return Thinner(method.name, method.digest, partial(_by_weights, method), method.header.get("settings") or {})
 
 
-def laid(scan: Volume, shape: tuple[int, int, int]) -> Volume:
-    """On a grid of ``shape`` over the same field of view (volumes.thick.lay)."""
-    if shape == scan.shape:
-        return scan
-    voxels = lay(torch.tensor(np.ascontiguousarray(scan.voxels)), shape).numpy()
-    finer = [m / n for m, n in zip(shape, scan.shape, strict=True)]
-    return Volume(np.ascontiguousarray(voxels), scaled_affine(scan.affine, finer), scan.source)
+def _by_spline(taken: Taken, _memory: int | None, _report: Progress | None) -> Made:
+    return lay_scan(taken.scan, taken.shape), {"kind": "cubic spline"}
 
 
-def _by_spline(taken: Taken, _memory: int | None, _report: Reporter | None) -> Made:
-    return laid(taken.scan, taken.shape), {"kind": "cubic spline"}
-
-
-def _by_weights(method: RestorationMethod, taken: Taken, memory: int | None, report: Reporter | None) -> Made:
+def _by_weights(method: RestorationMethod, taken: Taken, memory: int | None, report: Progress | None) -> Made:
     restore = method.restorer
     budget = MEMORY if memory is None else min(MEMORY, memory)
     fine = restore(taken.scan, taken.acquisition, taken.target, memory=budget, progress=report)
@@ -92,7 +79,7 @@ def _by_weights(method: RestorationMethod, taken: Taken, memory: int | None, rep
     }
 
 
-def _by_itself(thin: Thin, device: str, taken: Taken, _memory: int | None, report: Reporter | None) -> Made:
+def _by_itself(thin: Thin, device: str, taken: Taken, _memory: int | None, report: Progress | None) -> Made:
     axis = taken.acquisition.axis
     restored = self_super(
         taken.scan,
@@ -104,4 +91,4 @@ def _by_itself(thin: Thin, device: str, taken: Taken, _memory: int | None, repor
         progress=report,
         device=device,
     )
-    return laid(restored.volume, taken.shape), restored.told
+    return lay_scan(restored.volume, taken.shape), restored.told
