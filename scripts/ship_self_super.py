@@ -135,7 +135,9 @@ Slices as thick as they are apart, of a Gaussian profile, by `finemri.physics.sl
 
 ## Measured
 
-docs/thick-slices.md, section `selfsuper`: started and not, on a head that no training saw.
+A head that no training saw, a crop in slices of 3 mm along each axis: after 275 rounds 31.50, 31.30 and 33.07 dB inside
+the head, without this start 30.39, 30.04 and 32.33, by the cubic spline 27.82, 27.84 and 29.62. One person, so no
+interval. More in docs/thick-slices.md.
 
 ## Not made for
 

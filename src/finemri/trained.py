@@ -138,7 +138,8 @@ def names_of(job: str) -> str:
     """Every name of the shelf that does this job."""
     from finemri.baselines import BASELINES, RECONSTRUCTORS
 
-    baselines = {"super-resolve": list(BASELINES), "reconstruct": list(RECONSTRUCTORS)}.get(job, [])
+    others = {"super-resolve": list(BASELINES), "reconstruct": list(RECONSTRUCTORS), "restore": ["spline", "selfsuper"]}
+    baselines = others.get(job, [])
     return ", ".join([*baselines, *_shipped(job)])
 
 
