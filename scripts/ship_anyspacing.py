@@ -91,8 +91,8 @@ One person, so no interval. Everything else: docs/thick-slices.md.
 ## Not made for
 
 Diagnosis. Pathology: none was learnt, and at 5 mm slices a lesion of 3 mm keeps half of its contrast (the spline:
-0.42). Slices more than ten target voxels apart. The thickness is taken from the caller or the spacing: a wrong one
-costs quality.
+0.42). Slices more than ten target voxels apart. The thickness is taken from the caller, the header, else the spacing: a
+wrong one costs quality.
 """
 
 if __name__ == "__main__":

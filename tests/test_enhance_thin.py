@@ -1,6 +1,8 @@
 """Thick slices made thin by the verb: any spacing, any orientation, and a sentence for what cannot be."""
 
 import json
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,13 @@ import torch
 from scipy import ndimage
 
 from finemri.enhance import Thin, enhance
-from finemri.enhance.thin import take
-from finemri.enhance.thin_maps import Sliced
+from finemri.enhance.cohort import bench
+from finemri.enhance.one import Job
+from finemri.enhance.thin_cohort import AskedThin
+from finemri.enhance.thinners import find_thinner
+from finemri.physics.slices import Slices
 from finemri.refusal import Refusal
-from finemri.volumes.files import open_volume, save_volume
+from finemri.volumes.files import open_volume, save_volume, sidecar_path
 from finemri.volumes.grid import lay_on_grid
 from finemri.volumes.volume import Volume
 
@@ -42,7 +47,7 @@ def scan(path: Path, affine: np.ndarray = UPRIGHT, shape: tuple[int, int, int] =
 
 def made(source: Path, output: Path, **settings: object) -> tuple[Volume, dict[str, object]]:
     enhance(source, output, progress=False, memory=None, **settings)  # type: ignore[arg-type]
-    return open_volume(output), json.loads(output.with_name(output.name.replace("nii.gz", "json")).read_text())
+    return open_volume(output), json.loads(sidecar_path(output).read_text())
 
 
 def corner(volume: Volume, n: int) -> np.ndarray:
@@ -71,13 +76,25 @@ def test_the_header_decides_and_the_field_of_view_stays(
     assert "jane" not in json.dumps(told)
 
 
+def test_a_dicom_series_becomes_one_of_thin_slices_in_the_same_place(tmp_path: Path) -> None:
+    save_volume(Volume(blobs(20, 18, 8), OBLIQUE), tmp_path / "in")
+    fine, told = made(tmp_path / "in", tmp_path / "out")
+    assert fine.source is not None
+    assert (fine.source.format, fine.source.slice_thickness) == ("dicom", 1.0)
+    assert fine.shape == (20, 18, 32)
+    for n in range(8):
+        np.testing.assert_allclose(corner(fine, n), corner(open_volume(tmp_path / "in"), n), atol=1e-3)
+    assert told["degradation"]["slice_thickness"] == "the header"  # type: ignore[index]
+
+
 def test_slices_along_another_axis_are_made_thin_alike(tmp_path: Path) -> None:
     source = scan(tmp_path / "k.nii.gz", OBLIQUE)
     volume = open_volume(source)
     save_volume(Volume(np.ascontiguousarray(np.moveaxis(volume.voxels, 2, 0)), ALONG_I), tmp_path / "i.nii.gz")
-    one, _ = made(source, tmp_path / "one.nii.gz")
-    other, told = made(tmp_path / "i.nii.gz", tmp_path / "other.nii.gz")
+    one, _ = made(source, tmp_path / "one.nii.gz", thin=Thin(consistency="hard"), isotropic=True)
+    other, told = made(tmp_path / "i.nii.gz", tmp_path / "other.nii.gz", thin=Thin(consistency="hard"), isotropic=True)
     assert told["degradation"]["slice_axis"] == 0  # type: ignore[index]
+    assert told["trust"]["inconsistency"] < 1e-5  # type: ignore[index]
     np.testing.assert_allclose(np.moveaxis(other.voxels, 0, 2), one.voxels, rtol=0, atol=0.01 * one.voxels.max())
 
 
@@ -93,20 +110,20 @@ def test_any_spacing_that_is_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", ["anyspacing-faithful", "anyspacing-sharp", "spline"])
 def test_hard_consistency_gives_back_what_was_measured(method: str, tmp_path: Path) -> None:
     source = scan(tmp_path / "a.nii.gz")
-    taken = take(open_volume(source), Thin())
+    measured = open_volume(source).voxels
+    a = Slices(2, 4.0, 4.0).matrix(32).numpy()
     off = {}
     for keeping in ("none", "damped", "hard"):
         output = tmp_path / f"{keeping}.nii.gz"
         fine, told = made(source, output, method=method, isotropic=True, thin=Thin(consistency=keeping), maps=True)
         residual = open_volume(tmp_path / f"{keeping}_residual.nii.gz")
         assert residual.shape == (20, 18, 8)
-        own = Sliced.of(taken).residual(fine)
-        np.testing.assert_allclose(residual.voxels, own.voxels, atol=1e-3 * fine.voxels.max())
+        gap = fine.voxels @ a.T - measured
+        np.testing.assert_allclose(residual.voxels, gap, atol=0.01)
         off[keeping] = told["trust"]["inconsistency"]  # type: ignore[index]
-        size = np.linalg.norm(own.voxels) / np.linalg.norm(taken.scan.voxels)
-        assert off[keeping] == pytest.approx(size, rel=0.02, abs=1e-5)
+        assert off[keeping] == pytest.approx(np.linalg.norm(gap) / np.linalg.norm(measured), rel=0.02, abs=1e-6)
         invented = open_volume(tmp_path / f"{keeping}_nullspace.nii.gz")
-        assert invented.shape == fine.shape
+        np.testing.assert_allclose(invented.voxels, abs(fine.voxels - fine.voxels @ np.linalg.pinv(a) @ a), atol=0.01)
         assert 0 < told["trust"]["null_space_energy"] < 0.05  # type: ignore[index]
     assert off["hard"] < 1e-5 < off["damped"] < off["none"]
 
@@ -150,6 +167,8 @@ def test_a_scan_teaches_itself_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert first.shape == (33, 36, 32)
     assert told["method"] == "selfsuper"
     assert told["settings"]["rounds"] == 2  # type: ignore[index]
+    assert told["degradation"]["slice_thickness"] == "asked for"  # type: ignore[index]
+    assert 0 < told["degradation"]["noise"] < 800  # type: ignore[index]
     assert len(list((tmp_path / "kept").iterdir())) == 1
 
     def never(*_: object, **__: object) -> None:
@@ -174,6 +193,21 @@ def test_a_folder_of_many_goes_on_where_it_stopped(tmp_path: Path, capsys: pytes
         enhance(tmp_path / "many", tmp_path / "fine", thin=Thin(consistency="hard"), progress=False)
 
 
+def test_other_processes_do_the_same_with_the_same_weights(tmp_path: Path) -> None:
+    name, thin = "anyspacing-faithful", Thin(thickness=4.0, cache=Path("kept"))
+    thinner = find_thinner(name, thin)
+    order = AskedThin(name, thinner.digest, thin, maps=False, device="cpu", memory=None).order(thinner)
+    work = pickle.loads(pickle.dumps(order.work))  # as dask sends it
+    assert work.thin.cache == Path("kept").absolute()
+    source = scan(tmp_path / "a.nii.gz")
+    here, there = (Job(source, tmp_path / each / "b.nii.gz") for each in ("here", "there"))
+    assert list(bench(order.one)(here)) == [here]
+    assert list(work.ready()(there)) == [there]
+    np.testing.assert_array_equal(open_volume(here.output).voxels, open_volume(there.output).voxels)
+    with pytest.raises(Refusal, match="The weights are others at a worker"):
+        replace(work, weights_sha256="0" * 64).ready()
+
+
 def test_a_folder_with_thick_slices_and_others_asks_which(tmp_path: Path) -> None:
     scan(tmp_path / "many" / "0.nii.gz")
     scan(tmp_path / "many" / "1.nii.gz", np.eye(4))
@@ -189,12 +223,16 @@ BAD: dict[str, tuple[np.ndarray, tuple[int, int, int], dict[str, object], str]] 
     "one slice": (UPRIGHT, (9, 9, 1), {}, "a single slice, and nothing tells what lies beside it"),
     "as fine already": (UPRIGHT, (9, 9, 9), {"thin": Thin((1.0, 1.0, 4.0))}, "does not better"),
     "finer than pixels": (UPRIGHT, (9, 9, 9), {"thin": Thin((0.5, 0.5, 0.5))}, "grid asked for is 2 times finer"),
-    "with a scale": (UPRIGHT, (9, 9, 9), {"isotropic": True, "scale": 2}, "--scale go with making all axes finer"),
-    "with a crop": (UPRIGHT, (9, 9, 9), {"crop": True}, "--crop go with making all axes finer"),
+    "with a scale": (UPRIGHT, (9, 9, 9), {"isotropic": True, "scale": 2}, "--scale goes with making all axes finer"),
+    "with a crop": (UPRIGHT, (9, 9, 9), {"crop": True}, "--crop goes with making all axes finer"),
     "other job": (UPRIGHT, (9, 9, 9), {"isotropic": True, "weights": "volume-x2-faithful"}, "has to restore"),
     "unknown": (UPRIGHT, (9, 9, 9), {"isotropic": True, "method": "magic"}, "There is no method 'magic'"),
     "settings of slices": (np.eye(4), (9, 9, 9), {"thin": Thin(thickness=3.0)}, "are of thick slices"),
     "no memory": (UPRIGHT, (9, 9, 9), {"memory": 2**20}, r"too few; give more than --memory \d+MiB"),
+    "rounds": (UPRIGHT, (9, 9, 9), {"thin": Thin(rounds=5)}, "Rounds are of --method selfsuper"),
+    "overlap": (UPRIGHT, (9, 9, 9), {"thin": Thin(thickness=11.0)}, "give a thickness of up to 10 mm"),
+    "nowhere finer": (UPRIGHT, (9, 9, 9), {"isotropic": True, "thin": Thin(axis=0)}, "a finer spacing along axis i"),
+    "upscaler": (UPRIGHT, (9, 9, 9), {"isotropic": True, "method": "linear"}, "choose one of spline, selfsuper, anysp"),
     "nothing to learn": (UPRIGHT, (9, 9, 3), {"method": "selfsuper"}, "six slices|field of view"),
 }
 
@@ -249,3 +287,9 @@ def test_measured_slices_are_put_back_where_their_thickness_is_known(tmp_path: P
     for name, (thin, method, kept) in ways.items():
         told = made(source, tmp_path / f"{name}.nii.gz", method=method, isotropic=True, thin=thin)[1]
         assert told["contract"]["consistency"] == kept, name  # type: ignore[index]
+
+
+def test_the_sidecar_tells_the_precision_that_was_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for has, told in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr("finemri.recipes.network_enhancer.has_bf16", lambda _, has=has: has)
+        assert made(scan(tmp_path / f"{has}.nii.gz"), tmp_path / f"{told}.nii.gz")[1]["precision"] == told

@@ -12,6 +12,7 @@ import nibabel as nib
 
 from finemri.cohorts.cohort import Cohort
 from finemri.cohorts.layouts import find_cohort
+from finemri.cohorts.own_patches import FEWEST
 from finemri.rawdata import pictures
 from finemri.rawdata.files import LOOKS_LIKE_IMAGE, Domain, is_raw, open_raw
 from finemri.rawdata.pattern import look_at
@@ -21,7 +22,7 @@ from finemri.refusal import Refusal
 from finemri.training.weights import load_weights
 from finemri.volumes.crimes import crimes_of
 from finemri.volumes.description import Description
-from finemri.volumes.files import describe_series, open_volume
+from finemri.volumes.files import describe_one, describe_series, open_volume
 from finemri.volumes.thick import is_thick
 from finemri.volumes.volume import Volume
 
@@ -91,7 +92,7 @@ def _scan(path: Path, described: Description) -> Findings:
     if described.skipped:
         facts["other files"] = str(described.skipped)
     facts |= {f"data crime {n}": crime for n, crime in enumerate(crimes_of(volume.voxels), 1)}
-    thick = is_thick(volume.spacing)
+    thick, stack = is_thick(volume.spacing), _is_stack(described)
     longer = max(volume.spacing) / min(volume.spacing)
     if longer > LONGER and not thick:
         facts["remark"] = (
@@ -100,23 +101,33 @@ def _scan(path: Path, described: Description) -> Findings:
     what = "A DICOM series" if described.format == "dicom" else "A NIfTI volume"
     if brightest == darkest:
         return Findings(what, facts | {"remark": "it is constant, so there is nothing to make finer"})
-    if thick and 1 not in volume.shape:
+    if stack:
         return Findings(what, facts, *_thin(path, volume))
     can = tuple(
         f"make it ×{scale} finer: {_times(n * scale for n in volume.shape)} voxels"
         f" of {_times(s / scale for s in volume.spacing)} mm"
         for scale in (2, 4)
     )
-    return Findings(what, facts, can, (_enhance(path, _finer(path)), _enhance(path, _finer(path), "--style sharp")))
+    alike = "--scale 2" if thick else ""  # a single thick slice, which enhance would not know what to do with
+    ways = (alike, f"{alike} --style sharp".lstrip())
+    return Findings(what, facts, can, tuple(_enhance(path, _finer(path), way) for way in ways))
+
+
+def _is_stack(scan: Description) -> bool:
+    """Whether it has thick slices, and more than one of them."""
+    return is_thick(scan.spacing) and scan.shape[scan.spacing.index(max(scan.spacing))] > 1
 
 
 def _thin(path: Path, volume: Volume) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What can be done with thick slices, and the words for it."""
-    pixel = sorted(volume.spacing)[1]
+    pixel, apart = sorted(volume.spacing)[1:]
+    extent = [n * mm for n, mm in zip(volume.shape, volume.spacing, strict=True)]
+    extent.pop(volume.spacing.index(apart))
     voxels = _times(round(n * mm / pixel) for n, mm in zip(volume.shape, volume.spacing, strict=True))
-    ways = ("--isotropic", "--isotropic --method selfsuper")
-    can = f"make its thick slices thin: {voxels} voxels of {pixel:.3g} mm", "or let it teach itself how, in minutes"
-    return can, tuple(_enhance(path, _finer(path), way) for way in ways)
+    ways = {f"make its thick slices thin: {voxels} voxels of {pixel:.3g} mm": "--isotropic"}
+    if min(extent) >= FEWEST * apart:
+        ways["or let it teach itself how, in minutes"] = "--isotropic --method selfsuper"
+    return tuple(ways), tuple(_enhance(path, _finer(path), way) for way in ways.values())
 
 
 def _raw(path: Path, scan: RawScan, axes: str | None, dataset: str | None, domain: Domain | None) -> Findings:
@@ -201,8 +212,13 @@ def _cohort(path: Path, cohort: Cohort) -> Findings:
     evaluate = (
         f"finemri evaluate --cohort {_quoted(path)} --methods linear,spline --degradation kspace --into evaluation"
     )
+    every = (describe_one(image) for subject in cohort.subjects for image in subject.images)
+    found = [scan for scan in every if scan is not None]
+    thick = sum(map(_is_stack, found))
+    facts |= {"thick slices": f"{thick} of {scans} scans"} if thick else {}
+    way = "" if not thick else "--isotropic" if thick == len(found) else "--scale 2"
     can = ("make every scan finer", "judge methods on it, if they were not trained on it", "train a recipe on it")
-    return Findings("A cohort", facts, can, (_enhance(path, _finer(path)), evaluate, train))
+    return Findings("A cohort", facts, can, (_enhance(path, _finer(path), way), evaluate, train))
 
 
 def _weights(path: Path) -> Findings:

@@ -10,7 +10,7 @@ from finemri.networks.restorer import SliceRestorer3D
 from finemri.physics.slices import Slices
 from finemri.recipes import AnySpacing
 from finemri.recipes.network_enhancer import receptive_radius
-from finemri.recipes.restoring import Consistency, Restorer, enhancer_for
+from finemri.recipes.restoring import Consistency, Restorer, Told, enhancer_for
 from finemri.refusal import Refusal
 from finemri.volumes.grid import lay_on_grid
 from finemri.volumes.thick import Acquisition, slice_axis
@@ -154,3 +154,28 @@ def test_an_acquisition_makes_sense() -> None:
         Consistency(-1.0)
     with pytest.raises(Refusal, match="turn the image"):
         enhancer_for(network(), Slices(1, 3.0, 3.0))
+
+
+def test_stripes_of_two_voxels_take_themselves_away() -> None:
+    """tail's bias of +1 at even voxels along the stack and −1 at odd ones, as shuffle puts them."""
+    striped = network(0.0)
+    assert striped.tail.bias is not None
+    with torch.no_grad():
+        striped.tail.bias.copy_(torch.tensor([1.0, -1] * 4))
+    thick = scan()
+    once, twice = (
+        Restorer(striped, twice=twice)(thick, Acquisition(2), (None, None, 1.0)).voxels for twice in (False, True)
+    )
+    laid = lay_on_grid(thick, (None, None, 1.0)).voxels
+    assert np.abs(once - laid).mean() > 100
+    assert_allclose(twice, laid, atol=0.1)
+
+
+def test_seen_from_two_starts_a_network_is_still_told_where_slices_lie() -> None:
+    class Phase(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x[:, 1:2].float()
+
+    slices = Slices(2, 3.0, 3.0)
+    one, two = (Told(Phase(), slices, twice=twice)(torch.zeros(1, 1, 2, 2, 9)) for twice in (False, True))
+    torch.testing.assert_close(one, two)

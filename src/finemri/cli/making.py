@@ -33,7 +33,7 @@ class ThickSlices:
         """As finemri.enhance.Thin takes it."""
         from platformdirs import user_cache_path
 
-        cache = user_cache_path("finemri") / "selfsuper" if not self.cache else Path(self.cache)
+        cache = user_cache_path("finemri", appauthor=False) / "selfsuper" if not self.cache else Path(self.cache)
         return {
             "thickness": self.thickness,
             "profile": self.profile,

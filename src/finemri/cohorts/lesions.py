@@ -12,7 +12,7 @@ TISSUE = 0.1
 CONTRAST = (0.05, 0.5)
 """Lowest and highest, of the brightest tissue."""
 RADIUS = (1.0, 6.0)
-"""Shortest and longest half axis of an ellipsoid, in fine voxels."""
+"""Shortest and longest half axis of an ellipsoid, in fine voxels, before its three are made to differ."""
 EDGE = (0.25, 1.5)
 """Sharpest and softest edge, in fine voxels."""
 APART = 25_000
@@ -20,7 +20,7 @@ APART = 25_000
 
 
 def with_lesions(region: Region, rng: np.random.Generator) -> Region:
-    """x + Σ c_n σ((1 − |R_n (r − r_n)|) ρ_n / e_n), not below 0: turned ellipsoids, bright and dark, σ a logistic edge.
+    """x + Σ c_n σ(4 (1 − |R_n (r − r_n)|) ρ_n / e_n), not below 0: turned ellipsoids, bright and dark, σ logistic.
 
     R_n turns and divides by the half axes, whose geometric mean is ρ_n; e_n is the edge's width. A centre in air is
     left out, so that some regions get none.

@@ -12,13 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from finemri.cohorts.layouts import find_cohort
 from finemri.enhance.calibrating import find_calibration
-from finemri.enhance.choosing import choose_method, chosen_name, refuse_beside_thin, restores, thick_ones
+from finemri.enhance.choosing import by_thickness, choose_method, chosen_name, refuse_beside_thin, restores
 from finemri.enhance.cohort import Asked, enhance_many
 from finemri.enhance.maps import Kind, Maps, operators
 from finemri.enhance.one import Job, Reporter
 from finemri.enhance.thin import UNTOLD, Thin
 from finemri.enhance.thin_cohort import AskedThin
-from finemri.enhance.thinners import find_thinner
+from finemri.enhance.thinners import SELF, find_thinner
 from finemri.refusal import Refusal
 from finemri.shelf import Method, find_method
 from finemri.spread import ALONE, Crew
@@ -77,6 +77,8 @@ def enhance(
             scale=scale, crop=crop, degradation=degradation, rivals=rivals or None, calibration=calibration
         )
         name = chosen_name(weights, method, style) or f"anyspacing-{style}"
+        if name != SELF and thin.rounds != UNTOLD.rounds:
+            raise Refusal(f"Rounds are of --method {SELF}, and {name} does not learn; leave --rounds out.")
         thinner = find_thinner(name, thin, device)
         order = AskedThin(name, thinner.digest, thin, maps, device, memory).order(thinner)
     else:
@@ -109,8 +111,8 @@ def makes_thin(
         return True
     if name is not None or scale is not None:
         return False
-    thick = thick_ones(sources, series)
-    if thick and len(thick) < len(sources):
+    thick, others = by_thickness(sources, series)
+    if thick and others:
         raise Refusal(
             f"{len(thick)} of {len(sources)} scans here have thick slices, {thick[0].name} for one, others not; "
             "choose for all by --isotropic or --scale, or give a folder of each kind."
@@ -168,4 +170,5 @@ def _bar(unit: str, *, shown: bool) -> Iterator[Reporter]:
     try:
         yield report
     finally:
-        progress.stop()
+        if progress.live.is_started:  # else it would print an empty line
+            progress.stop()

@@ -8,7 +8,7 @@ from finemri.enhance.thinners import SELF
 from finemri.refusal import Refusal
 from finemri.shelf import Method, find_method
 from finemri.trained import default_weights, shipped_index, shipped_weights
-from finemri.volumes.files import describe_series
+from finemri.volumes.files import describe_one
 from finemri.volumes.thick import is_thick
 
 OBVIOUS = 1.8
@@ -36,35 +36,31 @@ def refuse_beside_thin(*, crop: bool, **settings: object) -> None:
     given = [f"--{name}" for name, value in {**settings, "crop": crop or None}.items() if value is not None]
     if given:
         raise Refusal(
-            f"{' and '.join(given)} go with making all axes finer alike, not with thick slices that become thin; leave "
-            "one or the other out."
+            f"{' and '.join(given)} {'goes' if len(given) == 1 else 'go'} with making all axes finer alike, not with "
+            "thick slices that become thin; leave one or the other out."
         )
 
 
 def restores(name: str) -> bool:
     """Whether a method of this name is for thick slices and for nothing else."""
-    if name == SELF or name in shipped_weights():
-        return name == SELF or shipped_index()[name].get("job") == "restore"
-    if name in BASELINES or not Path(name).is_file():
-        return False
+    if name in shipped_index():
+        return shipped_index()[name].get("job") == "restore"
+    if name == SELF or name in BASELINES or not Path(name).is_file():
+        return name == SELF
     from finemri.recipes import revive
     from finemri.training.weights import load_weights
 
     return revive(load_weights(Path(name))[1]).job == "restore"
 
 
-def thick_ones(sources: Sequence[Path], series: str | None) -> list[Path]:
-    """The scans whose headers tell of thick slices. What cannot be opened is none: opening it will say why."""
-    return [source for source in sources if _lies_thick(source, series)]
-
-
-def _lies_thick(source: Path, series: str | None) -> bool:
-    try:
-        found = describe_series(source)
-    except Refusal:
-        return False
-    matching = [each for each in found if series in (None, each.number, each.uid)]
-    return len(matching) == 1 and not matching[0].refusal and is_thick(matching[0].spacing, OBVIOUS)
+def by_thickness(sources: Sequence[Path], series: str | None) -> tuple[list[Path], list[Path]]:
+    """The scans whose headers tell of thick slices, and the others. What cannot be opened is neither: opening it will
+    say why."""
+    thick, others = list[Path](), list[Path]()
+    for source in sources:
+        if (scan := describe_one(source, series)) is not None:
+            (thick if is_thick(scan.spacing, OBVIOUS) else others).append(source)
+    return thick, others
 
 
 def _own_scale(name: str) -> int:

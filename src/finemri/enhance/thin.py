@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from finemri.physics.slices import Profile
 from finemri.refusal import Refusal
 from finemri.volumes.evening import DOUBT, alternation, evened
@@ -18,6 +20,9 @@ DAMPING: Mapping[Keeping, float | None] = {"none": None, "damped": 0.1, "hard": 
 """Of what the slices measured and the result lacks, put back (recipes.restoring.Consistency); none: nothing is."""
 COARSEST = 1.6
 """Fine voxels that a measured one may span in plane: no weights learnt to make more of it."""
+THICKNESSES = (0.1, 2.5)
+"""Of a slice, in distances to the next: a header that tells of others errs. Of slices that overlap more, what differs
+from one to the next is as faint as rounding."""
 
 
 @dataclass(frozen=True)
@@ -63,36 +68,35 @@ class Taken:
     """Millimetres; None where an axis stays as it is."""
     shape: tuple[int, int, int]
     """Of the result."""
-    known: bool
-    """Whether anything tells how thick a slice is."""
     told: Mapping[str, object]
     """For the sidecar."""
     remarks: tuple[str, ...]
     """What was assumed or changed, a sentence each."""
 
+    @property
+    def known(self) -> bool:
+        """Whether anything tells how thick a slice is."""
+        return self.acquisition.thickness is not None
+
 
 def take(scan: Volume, thin: Thin) -> Taken:
     """How the slices of ``scan`` lay, made even, and where it shall go.
 
-    Raises Refusal for a scan without thick slices, of one slice, or already as fine as asked, and for a grid much finer
-    than the pixels.
+    Raises Refusal for a scan without thick slices, of one slice, without contrast, or already as fine as asked, for a
+    grid much finer than the pixels, and for slices that overlap beyond ``THICKNESSES``.
     """
     axis = slice_axis(scan) if thin.axis is None else thin.axis
     pixel = max(mm for n, mm in enumerate(scan.spacing) if n != axis)
     wanted = thin.spacing or (pixel,) * 3
     i, j, k = (None if abs(mm - own) <= SAME * own else mm for mm, own in zip(wanted, scan.spacing, strict=True))
     target = (i, j, k)
-    header = None if scan.source is None else scan.source.slice_thickness
-    acquisition = Acquisition(axis, thin.thickness or header, thin.profile)
+    apart = scan.spacing[axis]
+    thickness, said, remarks = _thickness(scan, thin, apart)
+    acquisition = Acquisition(axis, thickness, thin.profile)
     shape = fine_shape(scan, acquisition, target)
     _check_pixels(scan, shape, axis)
-    apart = scan.spacing[axis]
-    said = "asked for" if thin.thickness else "the header" if header else "not known, taken to be the spacing"
-    known, remarks = bool(thin.thickness or header), []
-    if not known:
-        remarks.append(
-            f"How thick a slice is, nothing tells: taken as {apart:.3g} mm, as they are apart (--thickness)."
-        )
+    if not np.ptp(scan.voxels) > 0:
+        raise Refusal("This scan is constant, so there is nothing to make thin; look at it first (finemri inspect).")
     jump = alternation(scan, axis) if thin.even else 0.0
     even = evened(scan, axis, jump)
     if even is not scan:
@@ -102,7 +106,7 @@ def take(scan: Volume, thin: Thin) -> Taken:
     told = {
         "slice_axis": axis,
         "slice_spacing_mm": round(apart, 4),
-        "slice_thickness_mm": round(acquisition.thickness or apart, 4),
+        "slice_thickness_mm": round(thickness or apart, 4),
         "slice_thickness": said,
         "slice_profile": thin.profile,
         "interleaves": {
@@ -111,7 +115,25 @@ def take(scan: Volume, thin: Thin) -> Taken:
             "threshold": 2 * DOUBT,
         },
     }
-    return Taken(even, acquisition, target, shape, known, told, tuple(remarks))
+    return Taken(even, acquisition, target, shape, told, tuple(remarks))
+
+
+def _thickness(scan: Volume, thin: Thin, apart: float) -> tuple[float | None, str, list[str]]:
+    """Of a slice, where anything tells; what does, for the sidecar; and a remark where nothing does."""
+    least, most = (times * apart for times in THICKNESSES)
+    if thin.thickness is not None:
+        if thin.thickness > most:
+            raise Refusal(
+                f"Slices {thin.thickness:.3g} mm thick that lie {apart:.3g} mm apart have next to nothing of their "
+                f"own; give a thickness of up to {most:.3g} mm, or leave it out."
+            )
+        return thin.thickness, "asked for", []
+    claimed = None if scan.source is None else scan.source.slice_thickness
+    if claimed is not None and least <= claimed <= most:
+        return claimed, "the header", []
+    why = "nothing tells" if claimed is None else f"the header errs ({claimed:.3g} mm)"
+    remark = f"How thick a slice is, {why}: taken as {apart:.3g} mm, as they are apart (--thickness)."
+    return None, "not known, taken to be the spacing", [remark]
 
 
 def _check_pixels(scan: Volume, shape: tuple[int, int, int], axis: int) -> None:

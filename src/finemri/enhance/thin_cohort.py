@@ -52,5 +52,5 @@ class AskedThin:
             lambda output: map_paths(output).values() if self.maps else (),
             str(find_device(self.device)),
             self.memory,
-            "rounds" if thinner.name == SELF else "tiles",
+            "steps" if thinner.name == SELF else "tiles",
         )

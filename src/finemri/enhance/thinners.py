@@ -71,12 +71,8 @@ def _by_weights(method: RestorationMethod, taken: Taken, memory: int | None, rep
     restore = method.restorer
     budget = MEMORY if memory is None else min(MEMORY, memory)
     fine = restore(taken.scan, taken.acquisition, taken.target, memory=budget, progress=report)
-    return fine, {
-        "recipe": method.header.get("recipe"),
-        "normaliser": NORMALISER,
-        "device": str(find_device(restore.device)),
-        "precision": restore.precision,
-    }
+    told: dict[str, object] = {"recipe": method.header.get("recipe"), "normaliser": NORMALISER, **restore.settings}
+    return fine, {**told, "settings": {"seen_from_two_starts": restore.twice}}
 
 
 def _by_itself(thin: Thin, device: str, taken: Taken, _memory: int | None, report: Progress | None) -> Made:

@@ -73,6 +73,12 @@ def shell_resolution(image: Scan, reference: Scan, mask: Inside | None = None, *
     return float(2 * (f[n] + (f[n + 1] - f[n]) * (c[n] - threshold) / (c[n] - c[n + 1])))
 
 
+def taper(size: int) -> Curve:
+    """sin² (π (n + ½) / N): 1 in the middle of N voxels, near 0 at both ends."""
+    weights: Curve = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
+    return weights
+
+
 def _shells(x: Scan, y: Scan) -> tuple[tuple[Curve, Curve, Curve], Curve, float]:
     """Σ |X|², Σ |Y|² and Re Σ X Y* over each shell, how many frequencies it has, and what is but rounding."""
     check_pair(x, y, None)
@@ -100,8 +106,7 @@ def _transformed(voxels: Scan) -> np.ndarray:
     tapered = voxels.astype(np.float64) - voxels.mean(dtype=np.float64)
     for axis, size in enumerate(voxels.shape):
         if size > 1:
-            taper = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
-            tapered *= np.expand_dims(taper, [a for a in range(3) if a != axis])
+            tapered *= np.expand_dims(taper(size), [a for a in range(3) if a != axis])
     transformed: np.ndarray = fft.rfftn(tapered)
     return transformed
 

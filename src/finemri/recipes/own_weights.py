@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +48,7 @@ def own_network(
 
     With ``cache``, a folder, it is kept there as ``<digest>.safetensors``, whole or not at all, and found again by the
     digest of the scan, the settings and the weights it started from. Raises Refusal for ``start`` of another network,
-    and for a file of the cache that is damaged.
+    for a file of the cache that is damaged, and, before it learns, for a cache that cannot be written to.
     """
     told: dict[str, object] = {
         "kind": "SelfSuper",
@@ -62,15 +64,31 @@ def own_network(
     path = None if cache is None else cache / f"{key}.safetensors"
     network: nn.Module = _fresh(settings, start)
     if path is not None and path.exists():
-        tensors, _ = load_weights(path)
-        network.load_state_dict(tensors)
+        try:
+            network.load_state_dict(load_weights(path)[0])
+        except (Refusal, RuntimeError) as damage:  # RuntimeError: tensors of another network
+            raise Refusal(
+                f"What this scan taught is damaged ({path}); take that file away, and the scan teaches again."
+            ) from damage
     else:
+        if cache is not None:
+            _check_cache(cache)
         network = learn(network, settings, examples, device, precision, progress)
         if path is not None:
             save_weights(path, network.state_dict(), told)
     told["weights_sha256"] = digest(network.state_dict())
     network = network.to(device).eval().requires_grad_(False)  # noqa: FBT003
     return network.to(memory_format=torch.channels_last), told  # type: ignore[call-overload]
+
+
+def _check_cache(cache: Path) -> None:
+    with suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+    if not (cache.is_dir() and os.access(cache, os.W_OK | os.X_OK)):
+        raise Refusal(
+            f"What a scan taught cannot be kept in {cache}; choose another folder (--cache FOLDER), or keep nothing "
+            "(--cache off)."
+        )
 
 
 def _fresh(settings: "SelfSuper", start: Start | None) -> ThroughPlane:

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
+from torch.nn import functional
 
 from finemri.physics.slices import Slices, inverse
 from finemri.recipes.network_enhancer import NetworkEnhancer, Precision
 from finemri.refusal import Refusal
 from finemri.shapes import Batch, Made
-from finemri.volumes.grid import scaled_affine
+from finemri.volumes.grid import over_same_field
 from finemri.volumes.intensity import NORMALISERS
 from finemri.volumes.thick import Acquisition, fine_shape, lay
 from finemri.volumes.volume import Volume
@@ -41,26 +42,42 @@ class Consistency:
 
 
 class Told(nn.Module):
-    """The network, told of the slices itself: (b, 1, i, j, k) -> (b, 1, i, j, k), k the whole stack."""
+    """The network, told of the slices itself: (b, 1, i, j, k) -> (b, 1, i, j, k), k the whole stack.
 
-    def __init__(self, network: nn.Module, slices: Slices, in_plane: float = 1.0) -> None:
+    ``twice``: the mean of G(x) and of G one voxel further along the stack, so that what G draws with a period of two
+    voxels, as it takes two side by side, takes itself away.
+    """
+
+    def __init__(self, network: nn.Module, slices: Slices, in_plane: float = 1.0, *, twice: bool = False) -> None:
         super().__init__()
-        self.network, self.slices, self.in_plane = network, slices, in_plane
+        self.network, self.slices, self.in_plane, self.twice = network, slices, in_plane, twice
 
     def forward(self, x: Batch) -> Made:
+        if not self.twice:
+            return self._from(0, x)
+        further = self._from(-1, functional.pad(x, (1, 1, 0, 0, 0, 0), mode="replicate"))
+        return (self._from(0, x) + further[..., 1:-1]) / 2
+
+    def _from(self, first: int, x: Batch) -> Made:
         b, _, i, j, k = x.shape
-        told = self.slices.told(torch.arange(k, dtype=torch.float64), self.in_plane).to(x)
+        told = self.slices.told(torch.arange(first, first + k, dtype=torch.float64), self.in_plane).to(x)
         y: Made = self.network(torch.cat((x, told[None, :, None, None].expand(b, -1, i, j, k)), 1))
         return y
 
 
 def enhancer_for(
-    network: nn.Module, slices: Slices, *, in_plane: float = 1.0, device: str = "cpu", precision: Precision = "fp32"
+    network: nn.Module,
+    slices: Slices,
+    *,
+    in_plane: float = 1.0,
+    twice: bool = False,
+    device: str = "cpu",
+    precision: Precision = "fp32",
 ) -> NetworkEnhancer:
     """On images laid on the fine grid already, slices along k; a tile has to span the whole stack."""
     if slices.axis != 2:
         raise Refusal(f"The network knows slices along the last axis, not along axis {slices.axis}; turn the image.")
-    told = Told(network, slices, in_plane)
+    told = Told(network, slices, in_plane, twice=twice)
     return NetworkEnhancer(told, scale=1, normaliser=NORMALISER, device=device, precision=precision)
 
 
@@ -71,6 +88,13 @@ class Restorer:
     network: nn.Module
     device: str = "cpu"
     precision: Precision = "fp32"
+    twice: bool = False
+    """Seen from two starts (Told): twice the time, for weights that leave stripes of two voxels."""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What it runs on, for the provenance: the precision that this hardware has, which may not be the one asked."""
+        return enhancer_for(self.network, Slices(), device=self.device, precision=self.precision).settings
 
     def __call__(
         self,
@@ -97,6 +121,7 @@ class Restorer:
             self.network,
             slices,
             in_plane=_coarseness(scan, shape, axis),
+            twice=self.twice,
             device=self.device,
             precision=self.precision,
         )
@@ -110,9 +135,7 @@ class Restorer:
             fine[kept] = made if consistency is None else put_back(made, measured[kept], slices, consistency)
             if progress is not None:
                 progress(done, len(tiles))
-        finer = [m / n for m, n in zip(shape, scan.shape, strict=True)]
-        voxels = np.ascontiguousarray(fine.movedim(-1, axis).numpy())
-        return Volume(voxels, scaled_affine(scan.affine, finer), scan.source)
+        return over_same_field(scan, np.ascontiguousarray(fine.movedim(-1, axis).numpy()))
 
 
 def put_back(made: Stack, measured: Stack, slices: Slices, consistency: Consistency) -> Stack:
@@ -141,8 +164,11 @@ def _tiles(shape: Sequence[int], enhancer: NetworkEnhancer, memory: int) -> Iter
     if min(shape[:2]) + 2 * margin <= math.sqrt(voxels):  # room in the other direction
         edge = max(edge, int(voxels / (min(shape[:2]) + 2 * margin)) - 2 * margin)
     if edge < 2:
-        need = (2 * margin + 2) ** 2 * shape[2] * enhancer.bytes_per_voxel / 2**20
-        raise Refusal(f"{shape[2]} voxels along the stack need {need:.0f} MiB at least; allow more memory.")
+        need = (2 * margin + 2) ** 2 * shape[2] * enhancer.bytes_per_voxel
+        raise Refusal(
+            f"A tile of {shape[2]} voxels along the stack takes {need / 2**20:.0f} MiB at least, and "
+            f"{memory / 2**20:.0f} are left for it; allow more memory, by {math.ceil((need - memory) / 2**20)} MiB."
+        )
     spans = [list(_spans(n, edge, margin)) for n in shape[:2]]
     for seen_i, kept_i, own_i in spans[0]:
         for seen_j, kept_j, own_j in spans[1]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from finemri.refusal import Refusal
-from finemri.volumes.grid import grid_shape, millimetres, scaled_affine
+from finemri.volumes.grid import grid_shape, millimetres, over_same_field
 from finemri.volumes.intensity import by_percentile
 from finemri.volumes.volume import Volume
 
@@ -148,17 +148,17 @@ def self_super(
         progress=progress,
     )
     made = units.undo(np.ascontiguousarray(np.moveaxis(fine, 2, axis)))
-    finer = [thin / scan.shape[axis] if n == axis else 1.0 for n in range(3)]
     slices = {
         "slice_axis": axis,
         "slice_spacing_mm": round(own, 4),
         "slice_thickness_mm": round(thickness, 4),
-        "slice_thickness": "told" if acquisition.thickness else _assumed(examples),
+        "slice_thickness": "told" if acquisition.thickness else "not known, taken to be the spacing",
+        "slice_thickness_by_spectra_mm": None if acquisition.thickness else _by_spectra(examples),
         "slice_profile": acquisition.profile,
         "noise": round(examples.noise * units.scale, 6),
     }
     told = {"paper": settings.paper, **told, "normaliser": "percentile", "degradation": slices}
-    return Restored(Volume(made, scaled_affine(scan.affine, finer), scan.source), told)
+    return Restored(over_same_field(scan, made), told)
 
 
 def _check_slices(count: int, own: float, thickness: float, wanted: float, in_plane: tuple[float, float]) -> None:
@@ -177,13 +177,11 @@ def _check_slices(count: int, own: float, thickness: float, wanted: float, in_pl
         )
 
 
-def _assumed(examples: "OwnPatches") -> str:
-    """How the thickness is known where nobody told it."""
+def _by_spectra(examples: "OwnPatches") -> float | None:
+    """How thick the slices look, in millimetres: a hint. None where they are too few for one."""
     from finemri.cohorts.slice_thickness import estimate_thickness
 
-    assumed = "not known, taken to be the spacing"
     try:
-        hint = estimate_thickness(examples.voxels, examples.in_plane, examples.spacing)
+        return round(estimate_thickness(examples.voxels, examples.in_plane, examples.spacing), 2)
     except Refusal:
-        return f"{assumed}; too few slices for a hint from their spectra"
-    return f"{assumed}; their spectra look like slices of {hint:.2g} mm"
+        return None

@@ -109,10 +109,8 @@ def in_words(scale: object, spacing: Sequence[float]) -> tuple[str, str]:
         return "", ""
     factors = list(scale) if isinstance(scale, list | tuple) else [scale]
     if not all(isinstance(factor, int) for factor in factors):
-        return (
-            f"{'x'.join(f'{mm:.3g}' for mm in spacing)} mm",
-            f", resampled to {' x '.join(f'{mm:.3g}' for mm in spacing)} mm",
-        )
+        grid = [f"{mm:.3g}" for mm in spacing]
+        return f"{'x'.join(grid)} mm", f", resampled to {' x '.join(grid)} mm"
     times = f"x{factors[0]}" if len(set(factors)) == 1 else f"x{'x'.join(map(str, factors))}"
     return times, f", {times} finer"
 

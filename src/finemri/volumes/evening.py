@@ -32,9 +32,12 @@ def alternation(scan: Volume, axis: int) -> float:
     return float(np.median(found) / 2) if len(found) >= STACK else 0.0
 
 
-def evened(scan: Volume, axis: int) -> Volume:
-    """The scan with its two interleaves equally bright, y_i · e^{∓a}; itself where |a| is no more than ``DOUBT``."""
-    a = alternation(scan, axis)
+def evened(scan: Volume, axis: int, a: float | None = None) -> Volume:
+    """The scan with its two interleaves equally bright, y_i · e^{∓a}; itself where |a| is no more than ``DOUBT``.
+
+    ``a``: as ``alternation`` found it; None: it looks.
+    """
+    a = alternation(scan, axis) if a is None else a
     if abs(a) <= DOUBT:
         return scan
     gains = np.exp(a * (1 - 2 * (np.arange(scan.shape[axis]) % 2))).astype(np.float32)

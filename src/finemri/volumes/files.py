@@ -71,6 +71,15 @@ def describe_series(path: AnyPath) -> list[Description]:
     return reader_of(Path(path)).describe(Path(path))
 
 
+def describe_one(path: AnyPath, series: str | None = None) -> Description | None:
+    """What ``open_volume`` would open, read from headers only; None where it would refuse, and say why."""
+    try:
+        found = [each for each in describe_series(path) if series in (None, each.number, each.uid)]
+    except Refusal:
+        return None
+    return found[0] if len(found) == 1 and not found[0].refusal else None
+
+
 def reader_of(path: Path) -> Format:
     """The format that claims this path. Raises Refusal where there is nothing, or nobody claims it."""
     if not path.exists():

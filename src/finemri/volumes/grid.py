@@ -98,8 +98,13 @@ def lay_on_grid(volume: Volume, spacing: Sequence[float | None]) -> Volume:
     for slab in spline_slabs(volume.voxels, shape):
         voxels[:, :, done : done + slab.shape[2]] = slab
         done += slab.shape[2]
-    finer = [m / n for m, n in zip(shape, volume.shape, strict=True)]
-    return Volume(voxels, scaled_affine(volume.affine, finer), volume.source)
+    return over_same_field(volume, voxels)
+
+
+def over_same_field(volume: Volume, voxels: FineVoxels) -> Volume:
+    """Other voxels, however many, over the field of view of ``volume``."""
+    scale = [m / n for m, n in zip(voxels.shape, volume.shape, strict=True)]
+    return Volume(voxels, scaled_affine(volume.affine, scale), volume.source)
 
 
 def grid_shape(volume: Volume, spacing: Sequence[float | None]) -> tuple[int, int, int]:

@@ -4,13 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from finemri.physics.resampling import resample
 from finemri.physics.slices import Profile, Slices, along
 from finemri.refusal import Refusal
 from finemri.shapes import Coarse, Image
-from finemri.volumes.grid import millimetres, spline_matrix
+from finemri.volumes.grid import millimetres, over_same_field, spline_matrix
 from finemri.volumes.volume import Volume
 
 THICK = 1.3
@@ -73,11 +74,14 @@ def fine_shape(scan: Volume, acquisition: Acquisition, target: Sequence[float | 
     i, j, k = (max(1, round(n * own / mm)) for n, own, mm in zip(scan.shape, scan.spacing, wanted, strict=True))
     along_slices, count = (i, j, k)[acquisition.axis], scan.shape[acquisition.axis]
     if count < 2:
-        raise Refusal("This scan is a single slice, and nothing tells what lies beside it; give a stack of slices.")
+        raise Refusal(
+            "This scan is a single slice, and nothing tells what lies beside it; give a stack of slices, or "
+            "make all axes finer with --scale 2."
+        )
     if along_slices <= count:
         raise Refusal(
             f"This scan's slices lie {scan.spacing[acquisition.axis]:.3g} mm apart, which a grid of "
-            f"{millimetres(wanted)} does not better; ask for a finer spacing along axis {acquisition.axis}."
+            f"{millimetres(wanted)} does not better; ask for a finer spacing along axis {'ijk'[acquisition.axis]}."
         )
     return i, j, k
 
@@ -93,3 +97,10 @@ def lay(image: Image, shape: Sequence[int]) -> Coarse:
             size[axis], step[axis] = wanted, own / wanted
             image = resample(image, size, step)
     return image
+
+
+def lay_scan(scan: Volume, shape: Sequence[int]) -> Volume:
+    """The same of a whole scan, with its affine; itself where it has that shape."""
+    if tuple(shape) == scan.shape:
+        return scan
+    return over_same_field(scan, lay(torch.from_numpy(np.array(scan.voxels, order="C")), shape).numpy())
