@@ -10,6 +10,8 @@ from finemri.cohorts.own_patches import noise_level
 from finemri.physics.slices import Slices, along
 from finemri.refusal import Refusal
 from finemri.shapes import Voxels
+from finemri.volumes.intensity import by_percentile
+from finemri.volumes.volume import Volume
 
 FEWEST = 12
 """Slices, through plane and in plane, that a spectrum is read from."""
@@ -22,6 +24,16 @@ THICKNESSES = np.geomspace(0.4, 2.0, 17)
 
 Spectrum = Float64[np.ndarray, "_"]
 Lines = Float64[np.ndarray, "_ _ _"]
+
+
+def hinted_thickness(scan: Volume, axis: int) -> float | None:
+    """``estimate_thickness`` of a scan with slices along ``axis``; None where it offers too little for one."""
+    i, j = (mm for n, mm in enumerate(scan.spacing) if n != axis)
+    voxels = np.moveaxis(by_percentile(scan.voxels).apply(scan.voxels), axis, 2)
+    try:
+        return estimate_thickness(voxels, (i, j), scan.spacing[axis])
+    except Refusal:
+        return None
 
 
 def estimate_thickness(voxels: Voxels, in_plane: tuple[float, float], spacing: float) -> float:

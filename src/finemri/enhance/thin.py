@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from finemri.cohorts.slice_thickness import hinted_thickness
 from finemri.physics.slices import Profile
 from finemri.refusal import Refusal
 from finemri.volumes.evening import DOUBT, alternation, evened
@@ -91,7 +92,7 @@ def take(scan: Volume, thin: Thin) -> Taken:
     i, j, k = (None if abs(mm - own) <= SAME * own else mm for mm, own in zip(wanted, scan.spacing, strict=True))
     target = (i, j, k)
     apart = scan.spacing[axis]
-    thickness, said, remarks = _thickness(scan, thin, apart)
+    thickness, said, remarks = _thickness(scan, thin, axis)
     acquisition = Acquisition(axis, thickness, thin.profile)
     shape = fine_shape(scan, acquisition, target)
     _check_pixels(scan, shape, axis)
@@ -118,8 +119,9 @@ def take(scan: Volume, thin: Thin) -> Taken:
     return Taken(even, acquisition, target, shape, told, tuple(remarks))
 
 
-def _thickness(scan: Volume, thin: Thin, apart: float) -> tuple[float | None, str, list[str]]:
+def _thickness(scan: Volume, thin: Thin, axis: int) -> tuple[float | None, str, list[str]]:
     """Of a slice, where anything tells; what does, for the sidecar; and a remark where nothing does."""
+    apart = scan.spacing[axis]
     least, most = (times * apart for times in THICKNESSES)
     if thin.thickness is not None:
         if thin.thickness > most:
@@ -132,7 +134,9 @@ def _thickness(scan: Volume, thin: Thin, apart: float) -> tuple[float | None, st
     if claimed is not None and least <= claimed <= most:
         return claimed, "the header", []
     why = "nothing tells" if claimed is None else f"the header errs ({claimed:.3g} mm)"
-    remark = f"How thick a slice is, {why}: taken as {apart:.3g} mm, as they are apart (--thickness)."
+    remark = f"How thick a slice is, {why}: taken as {apart:.3g} mm, as they are apart"
+    hint = hinted_thickness(scan, axis)
+    remark += " (--thickness)." if hint is None else f"; its spectra look like {hint:.2g} mm (--thickness {hint:.2g})."
     return None, "not known, taken to be the spacing", [remark]
 
 
