@@ -212,6 +212,7 @@ def list_methods() -> list[dict[str, Any]]:
     import torch
 
     from finemri.baselines import BASELINES, RECONSTRUCTORS
+    from finemri.recipes.self_super import SelfSuper
 
     rows: list[dict[str, Any]] = []
     with torch.device("meta"):  # shapes alone: a critic of 100 M parameters is counted without being made
@@ -221,6 +222,7 @@ def list_methods() -> list[dict[str, Any]]:
             rows.append({"name": name, "kind": "recipe", **facts})
     rows += [{"name": name, "kind": "baseline", "job": "super-resolve", "paper": None} for name in BASELINES]
     rows += [{"name": name, "kind": "baseline", "job": "reconstruct", "paper": None} for name in RECONSTRUCTORS]
+    rows.append({"name": "selfsuper", "kind": "own", "job": "restore", "paper": SelfSuper.paper})
     rows += [
         {
             "name": name,
