@@ -1,8 +1,6 @@
 """Thick slices made thin by the verb: any spacing, any orientation, and a sentence for what cannot be."""
 
 import json
-import pickle
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +9,7 @@ import torch
 from scipy import ndimage
 
 from finemri.enhance import Thin, enhance
-from finemri.enhance.cohort import bench
-from finemri.enhance.one import Job
-from finemri.enhance.thin_cohort import AskedThin
-from finemri.enhance.thinners import find_thinner
 from finemri.physics.slices import Slices
-from finemri.refusal import Refusal
 from finemri.volumes.files import open_volume, save_volume, sidecar_path
 from finemri.volumes.grid import lay_on_grid
 from finemri.volumes.volume import Volume
@@ -158,114 +151,6 @@ def test_interleaves_are_made_even_unless_that_is_off(tmp_path: Path, capsys: py
     told = made(tmp_path / "a.nii.gz", tmp_path / "c.nii.gz", method="spline", isotropic=True, thin=Thin(even=False))[1]
     assert told["degradation"]["interleaves"]["made_even"] is False  # type: ignore[index]
     assert "Every other slice was" not in capsys.readouterr().err
-
-
-def test_a_scan_teaches_itself_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = scan(tmp_path / "a.nii.gz", shape=(40, 36, 8))
-    thin = Thin((1.2, 1.0, 1.0), thickness=4.0, rounds=2, cache=tmp_path / "kept")
-    first, told = made(source, tmp_path / "b.nii.gz", method="selfsuper", thin=thin)
-    assert first.shape == (33, 36, 32)
-    assert told["method"] == "selfsuper"
-    assert told["settings"]["rounds"] == 2  # type: ignore[index]
-    assert told["degradation"]["slice_thickness"] == "asked for"  # type: ignore[index]
-    assert 0 < told["degradation"]["noise"] < 800  # type: ignore[index]
-    assert len(list((tmp_path / "kept").iterdir())) == 1
-
-    def never(*_: object, **__: object) -> None:
-        raise AssertionError("it learnt again")
-
-    monkeypatch.setattr("finemri.recipes.own_weights.learn", never)
-    again, _ = made(source, tmp_path / "c.nii.gz", method="selfsuper", thin=thin)
-    np.testing.assert_array_equal(first.voxels, again.voxels)
-
-
-def test_a_folder_of_many_goes_on_where_it_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for n in range(3):
-        scan(tmp_path / "many" / f"{n}.nii.gz", seed=n)
-    enhance(tmp_path / "many", tmp_path / "fine", progress=False)
-    one = (tmp_path / "fine" / "1.nii.gz").read_bytes()
-    (tmp_path / "fine" / "2.nii.gz").unlink()
-    enhance(tmp_path / "many", tmp_path / "fine", progress=False)
-    assert "2 of 3 results are there already, 1 to go" in capsys.readouterr().err
-    assert (tmp_path / "fine" / "1.nii.gz").read_bytes() == one
-    assert open_volume(tmp_path / "fine" / "2.nii.gz").shape == (20, 18, 32)
-    with pytest.raises(Refusal, match="another method or other settings"):
-        enhance(tmp_path / "many", tmp_path / "fine", thin=Thin(consistency="hard"), progress=False)
-
-
-def test_other_processes_do_the_same_with_the_same_weights(tmp_path: Path) -> None:
-    name, thin = "anyspacing-faithful", Thin(thickness=4.0, cache=Path("kept"))
-    thinner = find_thinner(name, thin)
-    order = AskedThin(name, thinner.digest, thin, maps=False, device="cpu", memory=None).order(thinner)
-    work = pickle.loads(pickle.dumps(order.work))  # as dask sends it
-    assert work.thin.cache == Path("kept").absolute()
-    source = scan(tmp_path / "a.nii.gz")
-    here, there = (Job(source, tmp_path / each / "b.nii.gz") for each in ("here", "there"))
-    assert list(bench(order.one)(here)) == [here]
-    assert list(work.ready()(there)) == [there]
-    np.testing.assert_array_equal(open_volume(here.output).voxels, open_volume(there.output).voxels)
-    with pytest.raises(Refusal, match="The weights are others at a worker"):
-        replace(work, weights_sha256="0" * 64).ready()
-
-
-def test_a_folder_with_thick_slices_and_others_asks_which(tmp_path: Path) -> None:
-    scan(tmp_path / "many" / "0.nii.gz")
-    scan(tmp_path / "many" / "1.nii.gz", np.eye(4))
-    with pytest.raises(Refusal, match=r"1 of 2 scans here have thick slices, 0\.nii\.gz for one, others not"):
-        enhance(tmp_path / "many", tmp_path / "fine", progress=False)
-    with pytest.raises(Refusal, match=r"1 of 2 scans could not be enhanced, the others are done\. 1\.nii\.gz: "):
-        enhance(tmp_path / "many", tmp_path / "fine", isotropic=True, progress=False)
-    assert (tmp_path / "fine" / "0.nii.gz").is_file()
-
-
-BAD: dict[str, tuple[np.ndarray, tuple[int, int, int], dict[str, object], str]] = {
-    "isotropic": (np.eye(4), (9, 9, 9), {"isotropic": True}, r"no axis is across thick slices; .* --scale"),
-    "one slice": (UPRIGHT, (9, 9, 1), {}, "a single slice, and nothing tells what lies beside it"),
-    "as fine already": (UPRIGHT, (9, 9, 9), {"thin": Thin((1.0, 1.0, 4.0))}, "does not better"),
-    "finer than pixels": (UPRIGHT, (9, 9, 9), {"thin": Thin((0.5, 0.5, 0.5))}, "grid asked for is 2 times finer"),
-    "with a scale": (UPRIGHT, (9, 9, 9), {"isotropic": True, "scale": 2}, "--scale goes with making all axes finer"),
-    "with a crop": (UPRIGHT, (9, 9, 9), {"crop": True}, "--crop goes with making all axes finer"),
-    "other job": (UPRIGHT, (9, 9, 9), {"isotropic": True, "weights": "volume-x2-faithful"}, "has to restore"),
-    "unknown": (UPRIGHT, (9, 9, 9), {"isotropic": True, "method": "magic"}, "There is no method 'magic'"),
-    "settings of slices": (np.eye(4), (9, 9, 9), {"thin": Thin(thickness=3.0)}, "are of thick slices"),
-    "no memory": (UPRIGHT, (9, 9, 9), {"memory": 2**20}, r"too few; give more than --memory \d+MiB"),
-    "rounds": (UPRIGHT, (9, 9, 9), {"thin": Thin(rounds=5)}, "Rounds are of --method selfsuper"),
-    "overlap": (UPRIGHT, (9, 9, 9), {"thin": Thin(thickness=11.0)}, "give a thickness of up to 10 mm"),
-    "nowhere finer": (UPRIGHT, (9, 9, 9), {"isotropic": True, "thin": Thin(axis=0)}, "a finer spacing along axis i"),
-    "upscaler": (UPRIGHT, (9, 9, 9), {"isotropic": True, "method": "linear"}, "choose one of spline, selfsuper, anysp"),
-    "nothing to learn": (UPRIGHT, (9, 9, 3), {"method": "selfsuper"}, "six slices|field of view"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_gets_one_sentence_and_leaves_nothing(name: str, tmp_path: Path) -> None:
-    affine, shape, settings, sentence = BAD[name]
-    source = scan(tmp_path / "in" / "a.nii.gz", affine, shape)
-    with pytest.raises(Refusal, match=sentence):
-        enhance(source, tmp_path / "b.nii.gz", progress=False, **settings)  # type: ignore[arg-type]
-    assert [path.name for path in tmp_path.iterdir()] == ["in"]
-
-
-@pytest.mark.parametrize("change", [{"thickness": 0.0}, {"axis": 3}, {"spacing": (1.0, -1.0, 1.0)}, {"rounds": 0}])
-def test_settings_that_make_no_sense_are_refused_at_birth(change: dict[str, object]) -> None:
-    with pytest.raises(Refusal):
-        Thin(**change)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("shape", "thin"),
-    [
-        ((3, 4, 2), Thin()),
-        ((1, 9, 3), Thin()),
-        ((9, 9, 6), Thin(thickness=6.0)),
-        ((9, 9, 6), Thin(axis=0, spacing=(0.5, 1.0, 4.0))),
-    ],
-    ids=["tiny", "one pixel wide", "overlap", "axis by hand"],
-)
-def test_odd_scans_come_out_finite(shape: tuple[int, int, int], thin: Thin, tmp_path: Path) -> None:
-    fine, _ = made(scan(tmp_path / "a.nii.gz", shape=shape), tmp_path / "b.nii.gz", isotropic=True, thin=thin)
-    assert np.isfinite(fine.voxels).all()
-    assert fine.voxels.max() < 2000
 
 
 def test_slices_unlike_those_learnt_get_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,3 +90,53 @@ def test_inspect_tells_of_a_folder_what_suits_all_its_scans(tmp_path: Path) -> N
     found = inspect(mixed)
     assert found.facts["thick slices"] == "1 of 2 scans"
     assert found.commands[0].endswith("--scale 2")
+
+
+BAD: dict[str, tuple[np.ndarray, tuple[int, int, int], dict[str, object], str]] = {
+    "isotropic": (np.eye(4), (9, 9, 9), {"isotropic": True}, r"no axis is across thick slices; .* --scale"),
+    "one slice": (UPRIGHT, (9, 9, 1), {}, "a single slice, and nothing tells what lies beside it"),
+    "as fine already": (UPRIGHT, (9, 9, 9), {"thin": Thin((1.0, 1.0, 4.0))}, "does not better"),
+    "finer than pixels": (UPRIGHT, (9, 9, 9), {"thin": Thin((0.5, 0.5, 0.5))}, "grid asked for is 2 times finer"),
+    "with a scale": (UPRIGHT, (9, 9, 9), {"isotropic": True, "scale": 2}, "--scale goes with making all axes finer"),
+    "with a crop": (UPRIGHT, (9, 9, 9), {"crop": True}, "--crop goes with making all axes finer"),
+    "other job": (UPRIGHT, (9, 9, 9), {"isotropic": True, "weights": "volume-x2-faithful"}, "has to restore"),
+    "unknown": (UPRIGHT, (9, 9, 9), {"isotropic": True, "method": "magic"}, "There is no method 'magic'"),
+    "settings of slices": (np.eye(4), (9, 9, 9), {"thin": Thin(thickness=3.0)}, "are of thick slices"),
+    "no memory": (UPRIGHT, (9, 9, 9), {"memory": 2**20}, r"too few; give more than --memory \d+MiB"),
+    "rounds": (UPRIGHT, (9, 9, 9), {"thin": Thin(rounds=5)}, "Rounds are of --method selfsuper"),
+    "overlap": (UPRIGHT, (9, 9, 9), {"thin": Thin(thickness=11.0)}, "give a thickness of up to 10 mm"),
+    "nowhere finer": (UPRIGHT, (9, 9, 9), {"isotropic": True, "thin": Thin(axis=0)}, "a finer spacing along axis i"),
+    "upscaler": (UPRIGHT, (9, 9, 9), {"isotropic": True, "method": "linear"}, "choose one of spline, selfsuper, anysp"),
+    "nothing to learn": (UPRIGHT, (9, 9, 3), {"method": "selfsuper"}, "six slices|field of view"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_gets_one_sentence_and_leaves_nothing(name: str, tmp_path: Path) -> None:
+    affine, shape, settings, sentence = BAD[name]
+    source = scan(tmp_path / "in" / "a.nii.gz", affine, shape)
+    with pytest.raises(Refusal, match=sentence):
+        enhance(source, tmp_path / "b.nii.gz", progress=False, **settings)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("change", [{"thickness": 0.0}, {"axis": 3}, {"spacing": (1.0, -1.0, 1.0)}, {"rounds": 0}])
+def test_settings_that_make_no_sense_are_refused_at_birth(change: dict[str, object]) -> None:
+    with pytest.raises(Refusal):
+        Thin(**change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("shape", "thin"),
+    [
+        ((3, 4, 2), Thin()),
+        ((1, 9, 3), Thin()),
+        ((9, 9, 6), Thin(thickness=6.0)),
+        ((9, 9, 6), Thin(axis=0, spacing=(0.5, 1.0, 4.0))),
+    ],
+    ids=["tiny", "one pixel wide", "overlap", "axis by hand"],
+)
+def test_odd_scans_come_out_finite(shape: tuple[int, int, int], thin: Thin, tmp_path: Path) -> None:
+    fine, _ = made(scan(tmp_path / "a.nii.gz", shape=shape), tmp_path / "b.nii.gz", isotropic=True, thin=thin)
+    assert np.isfinite(fine.voxels).all()
+    assert fine.voxels.max() < 2000
