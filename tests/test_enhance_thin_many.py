@@ -1,6 +1,7 @@
 """Folders of thick slices, other processes, and a cache: nothing is done twice or otherwise."""
 
 import pickle
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def test_a_scan_teaches_itself_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert told["degradation"]["slice_thickness"] == "asked for"  # type: ignore[index]
     assert 0 < told["degradation"]["noise"] < 800  # type: ignore[index]
     assert len(list((tmp_path / "kept").iterdir())) == 1
+    assert stat.S_IMODE((tmp_path / "kept").stat().st_mode) == 0o700
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("it learnt again")

@@ -83,7 +83,7 @@ def own_network(
 
 def _check_cache(cache: Path) -> None:
     with suppress(OSError):
-        cache.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)  # weights may tell of the one scan that they learnt from
     if not (cache.is_dir() and os.access(cache, os.W_OK | os.X_OK)):
         raise Refusal(
             f"What a scan taught cannot be kept in {cache}; choose another folder (--cache FOLDER), or keep nothing "
