@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from finemri.enhance import Thin, enhance
 from finemri.physics.slices import Slices
+from finemri.refusal import Refusal
 from finemri.volumes.files import open_volume, save_volume, sidecar_path
 from finemri.volumes.grid import lay_on_grid
 from finemri.volumes.volume import Volume
@@ -137,7 +138,19 @@ def test_thickness_as_asked_else_as_the_header_tells(tmp_path: Path) -> None:
     assert told["degradation"]["slice_thickness_mm"] == 5.0  # type: ignore[index]
     assert told["degradation"]["slice_thickness"] == "asked for"  # type: ignore[index]
     assert np.abs(header.voxels - asked.voxels).max() > 1
+    with pytest.raises(Refusal, match="too small for its spectra"):
+        made(source, tmp_path / "d.nii.gz", thin=Thin(thickness="spectra"))
     assert "Jane" not in (tmp_path / "b.json").read_text()
+
+
+def test_thickness_as_the_spectra_look_is_a_guess_and_nothing_is_put_back(tmp_path: Path) -> None:
+    fine = Volume(blobs(60, 56, 60), np.eye(4))
+    thick = Slices(2, 3.0, 1.8)(torch.from_numpy(np.array(fine.voxels))).numpy()
+    save_volume(Volume(thick, np.diag([1.0, 1.0, 3.0, 1.0])), tmp_path / "a.nii.gz")
+    told = made(tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", isotropic=True, thin=Thin(thickness="spectra"))[1]
+    assert told["degradation"]["slice_thickness_mm"] == pytest.approx(1.8, rel=0.5)  # type: ignore[index]
+    assert told["degradation"]["slice_thickness"] == "the scan's spectra"  # type: ignore[index]
+    assert told["contract"]["consistency"] == "none"  # type: ignore[index]
 
 
 def test_interleaves_are_made_even_unless_that_is_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

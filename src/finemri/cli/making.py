@@ -13,8 +13,9 @@ from finemri.cli.words import Bytes, Lengths, Named
 class ThickSlices:
     """What is known of the slices of a scan, and how they become thin."""
 
-    thickness: float | None = None
-    """Of one slice, in mm. Default: what the header tells, else as thick as they are apart."""
+    thickness: float | Literal["spectra"] | None = None
+    """Of one slice, in mm; spectra: as the scan lets guess. Default: what the header tells, else as thick as they are
+    apart."""
     profile: Literal["gaussian", "sinc"] = "gaussian"
     """Of one slice; sinc: nearly a box, as good 2D sequences excite."""
     slice_axis: Literal["i", "j", "k"] | None = None

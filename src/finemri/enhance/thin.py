@@ -25,6 +25,9 @@ THICKNESSES = (0.1, 2.5)
 """Of a slice, in distances to the next: a header that tells of others errs. Of slices that overlap more, what differs
 from one to the next is as faint as rounding."""
 
+ASKED, HEADER, SPECTRA, UNKNOWN = "asked for", "the header", "the scan's spectra", "not known, taken to be the spacing"
+"""Who says how thick a slice is."""
+
 
 @dataclass(frozen=True)
 class Thin:
@@ -34,8 +37,9 @@ class Thin:
     """Millimetres along i, j, k; none: isotropic, as fine as the longer side of a pixel."""
     axis: int | None = None
     """Which voxel axis the slices are stacked along; none: the one of the widest spacing."""
-    thickness: float | None = None
-    """Of a slice, in millimetres; none: what the header tells, else as thick as they are far apart."""
+    thickness: float | Literal["spectra"] | None = None
+    """Of a slice, in millimetres, or as the scan's spectra look; none: what the header tells, else as thick as they are
+    far apart."""
     profile: Profile = "gaussian"
     """Of a slice."""
     consistency: Keeping | None = None
@@ -52,7 +56,7 @@ class Thin:
             raise Refusal(f"A spacing is above 0 mm along each axis, not {millimetres(self.spacing)}; mend it.")
         if self.rounds < 1:
             raise Refusal(f"A scan teaches itself in at least one round, not {self.rounds}.")
-        Acquisition(self.axis or 0, self.thickness)
+        Acquisition(self.axis or 0, None if self.thickness == "spectra" else self.thickness)
 
 
 UNTOLD = Thin()
@@ -76,8 +80,8 @@ class Taken:
 
     @property
     def known(self) -> bool:
-        """Whether anything tells how thick a slice is."""
-        return self.acquisition.thickness is not None
+        """Whether somebody told how thick a slice is."""
+        return self.told["slice_thickness"] in (ASKED, HEADER)
 
 
 def take(scan: Volume, thin: Thin) -> Taken:
@@ -123,21 +127,32 @@ def _thickness(scan: Volume, thin: Thin, axis: int) -> tuple[float | None, str, 
     """Of a slice, where anything tells; what does, for the sidecar; and a remark where nothing does."""
     apart = scan.spacing[axis]
     least, most = (times * apart for times in THICKNESSES)
+    if thin.thickness == "spectra":
+        found = hinted_thickness(scan, axis)
+        if found is None:
+            raise Refusal(
+                "This scan is too small for its spectra to tell how thick a slice is; give --thickness in mm."
+            )
+        return (
+            found,
+            SPECTRA,
+            [f"By the scan's spectra a slice is {found:.2g} mm thick, and they lie {apart:.3g} mm apart."],
+        )
     if thin.thickness is not None:
         if thin.thickness > most:
             raise Refusal(
                 f"Slices {thin.thickness:.3g} mm thick that lie {apart:.3g} mm apart have next to nothing of their "
                 f"own; give a thickness of up to {most:.3g} mm, or leave it out."
             )
-        return thin.thickness, "asked for", []
+        return thin.thickness, ASKED, []
     claimed = None if scan.source is None else scan.source.slice_thickness
     if claimed is not None and least <= claimed <= most:
-        return claimed, "the header", []
+        return claimed, HEADER, []
     why = "nothing tells" if claimed is None else f"the header errs ({claimed:.3g} mm)"
     remark = f"How thick a slice is, {why}: taken as {apart:.3g} mm, as they are apart"
     hint = hinted_thickness(scan, axis)
-    remark += " (--thickness)." if hint is None else f"; its spectra look like {hint:.2g} mm (--thickness {hint:.2g})."
-    return None, "not known, taken to be the spacing", [remark]
+    remark += " (--thickness)." if hint is None else f"; its spectra look like {hint:.2g} mm (--thickness spectra)."
+    return None, UNKNOWN, [remark]
 
 
 def _check_pixels(scan: Volume, shape: tuple[int, int, int], axis: int) -> None:
