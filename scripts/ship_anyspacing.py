@@ -91,8 +91,8 @@ and +2.26, +2.50, +1.76 and +2.54 dB. One person, so no interval. Everything els
 ## Not made for
 
 Diagnosis. Pathology: ellipsoids alone were learnt, and at 5 mm slices a lesion of 3 mm keeps half of its contrast (the
-spline: 0.41). Slices more than ten target voxels apart. The thickness is taken from the caller, the header, else the spacing: a
-wrong one costs quality.
+spline: 0.41). Slices more than ten target voxels apart. The thickness is taken from the caller, the header, else the
+spacing: a wrong one costs quality.
 """
 
 if __name__ == "__main__":
