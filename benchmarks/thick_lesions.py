@@ -18,6 +18,8 @@ from finemri.measures.lesion import Lesion, score_lesion
 from finemri.physics.slices import Slices
 from finemri.recipes import AnySpacing, revive
 from finemri.recipes.restoring import Consistency
+from finemri.recipes.self_super import SelfSuper, self_super
+from finemri.trained import self_super_start
 from finemri.training.weights import load_weights
 from finemri.volumes.files import open_volume
 from finemri.volumes.grid import lay_on_grid
@@ -28,6 +30,7 @@ from finemri.volumes.volume import Volume
 EDGE = 90
 """Voxels of the crop: slices of 2, 3, 5 and 6 mm fit into it."""
 STRENGTH = 0.2
+SELF = SelfSuper(rounds=275)
 
 
 def main() -> None:
@@ -38,6 +41,7 @@ def main() -> None:
     parser.add_argument("--diameter", type=float, nargs="+", default=[3.0, 5.0, 10.0])
     parser.add_argument("--axis", type=int, default=2)
     parser.add_argument("--places", type=int, default=4)
+    parser.add_argument("--self-super", action="store_true", help="selfsuper too, which learns from every scan anew")
     given = parser.parse_args()
     tensors, header = load_weights(given.weights)
     recipe = revive(header)
@@ -70,6 +74,10 @@ def main() -> None:
                 restore(scan, told, (1.0, 1.0, 1.0), consistency=Consistency(0.0)).voxels
             ),
         }
+        if given.self_super:
+            methods["selfsuper"] = lambda scan, told=acquisition: (
+                self_super(scan, told, 1.0, settings=SELF, start=self_super_start()).volume.voxels
+            )
         without = {name: method(cut(truth)) for name, method in methods.items()}
         for diameter, sign in product(given.diameter, (1, -1)):
             found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in methods}
