@@ -22,7 +22,7 @@ from scipy import fft, ndimage, optimize
 
 from finemri.cohorts.alignment import Alignment, align
 from finemri.cohorts.motion import linear
-from finemri.cohorts.slice_thickness import estimate_thickness
+from finemri.cohorts.slice_thickness import hinted_thickness
 from finemri.measures.fidelity import gradient_energy, hfen, psnr, ssim
 from finemri.measures.mask import head_mask
 from finemri.physics.slices import along
@@ -133,9 +133,8 @@ def visit(path: Path, thickness: str) -> Visit:
     """A scan whose slices are as thick as they are apart, or as their spectra hint: nothing else is known of them."""
     scan = open_volume(path)
     axis = slice_axis(scan)
-    scan, in_plane = evened(scan, axis), tuple(np.delete(scan.spacing, axis).tolist())
-    hint = estimate_thickness(np.moveaxis(scan.voxels, axis, 2), in_plane, scan.spacing[axis])
-    acquisition = Acquisition(axis, hint if thickness == "spectra" else None)
+    scan = evened(scan, axis)
+    acquisition = Acquisition(axis, hinted_thickness(scan, axis) if thickness == "spectra" else None)
     return Visit(scan, acquisition, scan.spacing[axis], laid(scan, axis).voxels, laid(scan))
 
 

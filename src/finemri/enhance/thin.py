@@ -9,6 +9,7 @@ import numpy as np
 
 from finemri.cohorts.slice_thickness import hinted_thickness
 from finemri.physics.slices import Profile
+from finemri.recipes.restoring import Consistency
 from finemri.refusal import Refusal
 from finemri.volumes.evening import DOUBT, alternation, evened
 from finemri.volumes.grid import SAME, millimetres
@@ -17,7 +18,7 @@ from finemri.volumes.volume import Volume
 
 Keeping = Literal["none", "damped", "hard"]
 """How much of what the slices measured is put back into the result."""
-DAMPING: Mapping[Keeping, float | None] = {"none": None, "damped": 0.1, "hard": 0.0}
+DAMPING: Mapping[Keeping, float | None] = {"none": None, "damped": Consistency().damping, "hard": 0.0}
 """Of what the slices measured and the result lacks, put back (recipes.restoring.Consistency); none: nothing is."""
 COARSEST = 1.6
 """Fine voxels that a measured one may span in plane: no weights learnt to make more of it."""
@@ -91,19 +92,19 @@ def take(scan: Volume, thin: Thin) -> Taken:
     grid much finer than the pixels, and for slices that overlap beyond ``THICKNESSES``.
     """
     axis = slice_axis(scan) if thin.axis is None else thin.axis
+    if not np.ptp(scan.voxels) > 0:
+        raise Refusal("This scan is constant, so there is nothing to make thin; look at it first (finemri inspect).")
+    jump = alternation(scan, axis) if thin.even else 0.0
+    even = evened(scan, axis, jump)
     pixel = max(mm for n, mm in enumerate(scan.spacing) if n != axis)
     wanted = thin.spacing or (pixel,) * 3
     i, j, k = (None if abs(mm - own) <= SAME * own else mm for mm, own in zip(wanted, scan.spacing, strict=True))
     target = (i, j, k)
     apart = scan.spacing[axis]
-    thickness, said, remarks = _thickness(scan, thin, axis)
+    thickness, said, remarks = _thickness(even, thin, axis)
     acquisition = Acquisition(axis, thickness, thin.profile)
     shape = fine_shape(scan, acquisition, target)
     _check_pixels(scan, shape, axis)
-    if not np.ptp(scan.voxels) > 0:
-        raise Refusal("This scan is constant, so there is nothing to make thin; look at it first (finemri inspect).")
-    jump = alternation(scan, axis) if thin.even else 0.0
-    even = evened(scan, axis, jump)
     if even is not scan:
         remarks.append(
             f"Every other slice was {abs(2 * jump):.1%} brighter than its neighbours, and was made even (--even off)."
@@ -133,11 +134,8 @@ def _thickness(scan: Volume, thin: Thin, axis: int) -> tuple[float | None, str, 
             raise Refusal(
                 "This scan is too small for its spectra to tell how thick a slice is; give --thickness in mm."
             )
-        return (
-            found,
-            SPECTRA,
-            [f"By the scan's spectra a slice is {found:.2g} mm thick, and they lie {apart:.3g} mm apart."],
-        )
+        remark = f"By the scan's spectra a slice is {found:.2g} mm thick, and they lie {apart:.3g} mm apart."
+        return found, SPECTRA, [remark]
     if thin.thickness is not None:
         if thin.thickness > most:
             raise Refusal(

@@ -17,7 +17,6 @@ from finemri.volumes.intensity import by_percentile
 from finemri.volumes.volume import Volume
 
 if TYPE_CHECKING:
-    from finemri.cohorts.own_patches import OwnPatches
     from finemri.recipes.network_enhancer import Precision
     from finemri.recipes.own_weights import Start
     from finemri.volumes.thick import Acquisition
@@ -104,6 +103,7 @@ def self_super(
             scan, a field of view too small to learn from, or an image without contrast.
     """
     from finemri.cohorts.own_patches import OwnPatches, noise_level
+    from finemri.cohorts.slice_thickness import hinted_thickness
     from finemri.recipes.network_enhancer import find_device, has_bf16
     from finemri.recipes.own_weights import own_network
     from finemri.recipes.views import restore
@@ -148,12 +148,13 @@ def self_super(
         progress=progress,
     )
     made = units.undo(np.ascontiguousarray(np.moveaxis(fine, 2, axis)))
+    hint = None if acquisition.thickness else hinted_thickness(scan, axis)
     slices = {
         "slice_axis": axis,
         "slice_spacing_mm": round(own, 4),
         "slice_thickness_mm": round(thickness, 4),
         "slice_thickness": "told" if acquisition.thickness else "not known, taken to be the spacing",
-        "slice_thickness_by_spectra_mm": None if acquisition.thickness else _by_spectra(examples),
+        "slice_thickness_by_spectra_mm": None if hint is None else round(hint, 2),
         "slice_profile": acquisition.profile,
         "noise": round(examples.noise * units.scale, 6),
     }
@@ -175,13 +176,3 @@ def _check_slices(count: int, own: float, thickness: float, wanted: float, in_pl
             f"These slices are thin already: {own:.3g} mm apart, where {wanted:.3g} mm are wanted (in plane "
             f"{millimetres(in_plane)}); use --scale for a finer grid in all directions."
         )
-
-
-def _by_spectra(examples: "OwnPatches") -> float | None:
-    """How thick the slices look, in millimetres: a hint. None where they are too few for one."""
-    from finemri.cohorts.slice_thickness import estimate_thickness
-
-    try:
-        return round(estimate_thickness(examples.voxels, examples.in_plane, examples.spacing), 2)
-    except Refusal:
-        return None
