@@ -175,11 +175,12 @@ def test_slices_unlike_those_learnt_get_a_warning(tmp_path: Path, capsys: pytest
 
 
 def test_measured_slices_are_put_back_where_their_thickness_is_known(tmp_path: Path) -> None:
-    source = scan(tmp_path / "a.nii.gz")
+    source = scan(tmp_path / "a.nii.gz", shape=(40, 36, 8))
     ways: dict[str, tuple[Thin, str, str]] = {
         "unknown": (Thin(), "anyspacing-faithful", "none"),
         "known": (Thin(thickness=4.0), "anyspacing-faithful", "damped"),
         "spline": (Thin(thickness=4.0), "spline", "none"),
+        "itself": (Thin(thickness=4.0, rounds=1), "selfsuper", "none"),
         "asked": (Thin(consistency="damped"), "spline", "damped"),
     }
     for name, (thin, method, kept) in ways.items():

@@ -22,7 +22,7 @@ class ThickSlices:
     """Along which voxel axis slices are stacked. Default: where voxels are longest."""
     consistency: Literal["none", "damped", "hard"] | None = None
     """How much of what the slices measured is put back; hard: the result's slices are the measured ones, noise and all.
-    Default: damped where the thickness is known, else none."""
+    Default: damped for weights, where the thickness is known; else none."""
     even: Literal["auto", "off"] = "auto"
     """auto: where every other slice is brighter, that is taken away first."""
     rounds: int = 275

@@ -44,7 +44,7 @@ class Thin:
     profile: Profile = "gaussian"
     """Of a slice."""
     consistency: Keeping | None = None
-    """None: damped for a method that learnt, where it is known how thick a slice is; else nothing is put back."""
+    """None: damped for weights that ship or are given, where it is known how thick a slice is; else nothing."""
     even: bool = True
     """Make two interleaves equally bright first, where they are not."""
     rounds: int = 275

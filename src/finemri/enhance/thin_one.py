@@ -6,7 +6,7 @@ import sys
 from finemri.enhance.one import Job, Reporter
 from finemri.enhance.thin import DAMPING, Taken, Thin, take
 from finemri.enhance.thin_maps import Sliced, map_paths
-from finemri.enhance.thinners import SPLINE, Thinner
+from finemri.enhance.thinners import Thinner
 from finemri.measures.trust import energy_share
 from finemri.refusal import Refusal
 from finemri.volumes.files import check_output, open_volume, save_volume
@@ -44,7 +44,7 @@ def thin_one(
         print(f"finemri: warning: this scan is unlike those that the weights learnt from. {sentence}", file=sys.stderr)
     fine, told = thinner.make(taken, room, report)
     sliced = Sliced.of(taken)
-    keeping = thin.consistency or ("damped" if taken.known and thinner.name != SPLINE else "none")
+    keeping = thin.consistency or ("damped" if taken.known and thinner.digest else "none")
     fine = sliced.kept_by(fine, keeping)
     residual = sliced.residual(fine)
     off = math.sqrt(energy_share(residual.voxels, sliced.scan.voxels))
